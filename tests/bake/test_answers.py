@@ -1,0 +1,101 @@
+"""Promise 6: a wrong answer is refused, all at once; any text arrives as it was typed."""
+
+import ast
+import re
+import subprocess
+
+import pytest
+import yaml
+from conftest import TEMPLATE, bake
+
+try:
+    import tomllib
+except ImportError:
+    import tomli as tomllib
+
+WRONG = {
+    "project_name": ["", " x", "a\tb", "a\u202eb", "a\u2028b", "x" * 101],
+    "repo_name": ["-x", "a b", "x.git", "x.GIT", "CON", "nul.v1", "a..b", "x.", "_x", "x" * 101, "é", "..", "a/b"],
+    "description": ["", "x" * 351, "a\x7fb"],
+    "stack": ["flask", ""],
+    "github_owner": ["-a", "a-", "a--b", "a_b", "a" * 40, "my org"],
+    "github_username": ["-a", "a--b", "a b", "a" * 40, "é"],
+    "full_name": ["", "x" * 101],
+    "email": ["x", "a@b", "a b@c.nl", "a'b@c.nl", "a@b.nl;ls", "$(id)@b.nl", '"a"@b.nl', "a@b..nl", "-a@b.nl"],
+    "openshift_project": ["default", "openshift", "openshift-x", "kube-system", "Upper", "a_b", "-a", "a-", "a" * 64, "a"],
+    "service_account": ["root"],
+    "pull_secret_name": ["A", "a_b", ".a", "a.", "a..b", "x" * 254],
+    "port": ["80", "1023", "65536", "08080", "http", "8080.0", "-8080", "１２３４"],
+    "storage": ["0", "0Gi", "-5Gi", "5GB", "5 Gi", "11Ti", "10241Gi", "1e99", "", "Gi", "5gi"],
+    "license": ["GPL"],
+}
+RIGHT = {
+    "repo_name": ["Kg_Demo.v1", "a", "x__y", "a--b", "console"],
+    "github_username": ["octocat", "a-b", "mona_octo"],
+    "email": ["a.b+c@um.nl", "x@sub.maastrichtuniversity.nl"],
+    "openshift_project": ["ab", "2024-study"],
+    "port": ["1024", "65535", "8501"],
+    "storage": ["none", "5Gi", "10Ti", "500M", "1e3", "0.5Gi", ".5Gi", "5.", "1099511627776"],
+    "pull_secret_name": ["a.b-c", "github-ghcr-secret"],
+    "project_name": ["日本語 👩‍🚀", "a\u200cb", "'\"`$()\\", "{{ x }} {% y %}", "x" * 100, "null", "1e3"],
+}
+
+
+@pytest.fixture(scope="module")
+def hook():
+    """The pre-generation hook's own functions, run with an empty context."""
+    source = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
+    namespace = {"__name__": "hook"}
+    exec(source.replace("{{ cookiecutter | tojson }}", '{"_stacks": {"fastapi": {}, "own-dockerfile": {}}, "__app_name": "app"}'), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize("key, answer", [(k, a) for k, many in WRONG.items() for a in many])
+def test_refused(hook, key, answer):
+    assert not hook["RULES"][key][0](answer)
+
+
+@pytest.mark.parametrize("key, answer", [(k, a) for k, many in RIGHT.items() for a in many])
+def test_taken(hook, key, answer):
+    assert hook["RULES"][key][0](answer)
+
+
+def test_all_wrong_answers_are_said_at_once_and_nothing_is_left(tmp_path):
+    made = bake(tmp_path, repo_name="a b", port="80", storage="5GB", email="x y", project_name="Jinja {{ 1 }} isn't")
+    assert made.status == 1 and not made.path.exists()
+    for key in ("repo_name: 'a b'", "port: '80'", "storage: '5GB'", "email: 'x y'"):
+        assert f"  {key}\n    allowed: " in made.text
+    assert "let your application listen on 8080 or above" in made.text
+    assert "description" not in made.text.split("This asks again")[0]
+
+
+def test_the_command_that_runs_again_keeps_the_right_answers(tmp_path):
+    name = "It's {{ 'x' }} \"q\" $(id) `id` \\"
+    first = bake(tmp_path, project_name=name.replace("{{", "{{ '{{' }}"), port="80")
+    again = next(line.strip() for line in first.text.splitlines() if line.startswith("    cookiecutter "))
+    done = subprocess.run(["sh", "-c", again.replace("cookiecutter ", f"'{__import__('sys').executable}' -m cookiecutter --no-input ", 1)], cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert yaml.safe_load((first.path / "CITATION.cff").read_text(encoding="utf-8"))["title"] == name
+
+
+def test_a_long_route_label_is_refused(tmp_path):
+    made = bake(tmp_path, repo_name="a" * 40, openshift_project="b" * 30)
+    assert made.status == 1 and "has 71 characters; 63 are possible" in made.text and not made.path.exists()
+
+
+HOSTILE = ["\"'`$(id) %PATH% \\", "a: b # c", "- x", "!!int 3", "& * > |", "<b>&amp;</b> <script>", "null", "2024-01-01", "emoji 👩‍🚀 é 日本", "# h *b* [x](y)", "trailing\\"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_arrives_unchanged(tmp_path, text):
+    made = bake(tmp_path, project_name=text, description=text + ".", full_name=text)
+    assert made.status == 0, made.text
+    citation = yaml.safe_load((made / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["title"], citation["abstract"], citation["authors"][0]["name"]) == (text, text + ".", text)
+    assert yaml.safe_load((made / "openshift/deployment.yaml").read_text(encoding="utf-8"))["metadata"]["annotations"]["openshift.io/display-name"] == text
+    project = tomllib.loads((made / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (project["description"], project["authors"][0]["name"]) == (text + ".", text)
+    values = {node.target.id: node.value.value for node in ast.walk(ast.parse((made / "app/settings.py").read_text(encoding="utf-8"))) if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant)}
+    assert (values["title"], values["description"], values["author"]) == (text, text + ".", text)
+    heading = (made / "README.md").read_text(encoding="utf-8").splitlines()[0]
+    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", heading) == "# " + text

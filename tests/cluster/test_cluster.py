@@ -1,0 +1,89 @@
+"""Promise 2, 4 and 7: the printed commands, pasted into a terminal, bring a private image up as a Ready pod."""
+
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from conftest import bake, need, run
+
+USER, TOKEN, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_TOKEN", "GHCR_READ_TOKEN"))
+
+
+@pytest.fixture(scope="module")
+def cluster(docker):
+    """The shell's environment in which the printed commands run."""
+    need(os.environ.get("KUBECONFIG") and shutil.which("kubectl"), "KUBECONFIG, of a cluster to try on, and kubectl")
+    need(USER and TOKEN and READ, "GHCR_USER, GHCR_TOKEN (may publish) and GHCR_READ_TOKEN (may read)")
+    env = {**os.environ, "PS1": "ready> ", "TERM": "dumb", "HISTFILE": ""}
+    if not shutil.which("oc"):
+        env["PATH"] = f"{Path(__file__).parent}{os.pathsep}{env['PATH']}"
+    assert run("docker", "login", "ghcr.io", "-u", USER, "--password-stdin", input=TOKEN).returncode == 0
+    yield env
+    run("docker", "logout", "ghcr.io")
+
+
+def blocks(text):
+    """{step's number: its blocks of commands} of the printed steps."""
+    found = {}
+    for number, step in re.findall(r"(?m)^(\d)\. (.*(?:\n(?!\d\. ).*)*)", text):
+        found[number] = [b for b in re.findall(r"(?m)(?:^    .*\n?)+", step)]
+    return found
+
+
+def paste(shell, block, *typed):
+    """Paste a block whole, without bracketed paste, then type; what was printed until the next prompt."""
+    shell.send("".join(line[4:] + "\n" for line in block.rstrip("\n").split("\n")))
+    for prompt, answer in typed:
+        shell.expect(f"(?<!'){prompt}")  # printed, not the echo of what was pasted
+        time.sleep(0.3)
+        shell.sendline(answer)
+    shell.send("echo do''ne-$?\n")
+    shell.expect(r"done-(\d+)", timeout=330)
+    return shell.before
+
+
+@pytest.mark.parametrize("account, storage", [("default", "5Gi"), ("default", "none"), ("anyuid", "none")])
+def test_the_printed_commands_bring_up_a_ready_pod(cluster, tmp_path, stack, account, storage):
+    pexpect = pytest.importorskip("pexpect")
+    name, project = f"Kg_{stack}.{uuid.uuid4().hex[:6]}", "anyuid-project" if account == "anyuid" else "demo-project"
+    made = bake(tmp_path, repo_name=name, stack=stack, service_account=account, storage=storage, github_username=USER, openshift_project=project)
+    assert made.status == 0, made.text
+    if account == "anyuid":
+        dockerfile = made / "Dockerfile"
+        dockerfile.write_text(dockerfile.read_text(encoding="utf-8").replace("USER 1001:0", "USER 0"), encoding="utf-8")
+    image = f"ghcr.io/maastrichtu-ids/{name.lower()}:latest"
+    for command in (["buildx", "build", "--builder", "default", "--load", "-t", image, str(made.path)], ["push", "--quiet", image]):
+        done = run("docker", *command)
+        assert done.returncode == 0, done.stderr
+    app = re.sub("[^a-z0-9]+", "-", name.lower())
+    steps = blocks(made.text)
+    shell = pexpect.spawn("bash", ["--norc", "--noprofile"], env=cluster, cwd=str(made.path), encoding="utf-8", timeout=60, echo=True, dimensions=(50, 200))
+    shell.send("bind 'set enable-bracketed-paste off'; set +o history\n")
+    seen = []
+    try:
+        seen.append(paste(shell, steps["3"][0]))
+        seen.append(paste(shell, steps["4"][0], ("Token: ", READ)))
+        seen.append(paste(shell, steps["4"][0], ("Token: ", READ)))  # a renewal is the same command
+        seen.append(paste(shell, steps["5"][0]))
+        assert "successfully rolled out" in seen[-1], "\n".join(seen)
+        assert READ not in "".join(seen)
+        pod = json.loads(run("kubectl", "-n", project, "get", "pod", "-l", f"app.kubernetes.io/name={app}", "-o", "json").stdout)["items"][0]
+        user = run("kubectl", "-n", project, "exec", pod["metadata"]["name"], "--", "id", "-u").stdout.strip()
+        assert user == ("0" if account == "anyuid" else "1000650000")
+        address = run("kubectl", "-n", project, "get", "service", app, "-o", "jsonpath={.spec.clusterIP}").stdout
+        for path in ["/", "/healthz"] if stack == "fastapi" else ["/"]:
+            assert run("curl", "-sf", "--max-time", "10", f"http://{address}{path}").returncode == 0
+        if storage != "none":
+            run("kubectl", "-n", project, "exec", pod["metadata"]["name"], "--", "sh", "-c", "echo kept > /data/file")
+            run("kubectl", "-n", project, "rollout", "restart", f"deployment/{app}")
+            assert run("kubectl", "-n", project, "rollout", "status", f"deployment/{app}", "--timeout=120s").returncode == 0
+            assert run("kubectl", "-n", project, "exec", f"deployment/{app}", "--", "cat", "/data/file").stdout == "kept\n"
+    finally:
+        shell.close(force=True)
+        run("kubectl", "delete", "-k", str(made / "openshift"), "--wait=false")
+        run("docker", "image", "rm", "--force", image)

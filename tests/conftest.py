@@ -1,0 +1,73 @@
+"""What the tests share: generating as a user does, and the words for what a machine lacks."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+ANSWERS = {"repo_name": "Kg_Demo.v1", "openshift_project": "demo-project", "github_username": "octocat"}
+STACKS = list(json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"])
+
+
+def need(have, what):
+    """Skip, saying what to install; where DSRI_TESTS=all everything has to be there, so fail."""
+    if not have:
+        (pytest.fail if os.environ.get("DSRI_TESTS") == "all" else pytest.skip)("needs " + what)
+
+
+def tool(name, how):
+    """The path of a program: beside this Python, or on PATH."""
+    path = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    need(path, f"{name}: {how}")
+    return path
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", **options)
+
+
+class Generated:
+    """A run of cookiecutter: its exit status, what it printed, the repository's folder."""
+
+    def __init__(self, done, path):
+        self.status, self.text, self.path = done.returncode, done.stdout + done.stderr, path
+
+    def __truediv__(self, name):
+        return self.path / name
+
+    def files(self):
+        return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file() and ".git" not in p.relative_to(self.path).parts)
+
+
+def bake(folder, *options, **answers):
+    """Run the cookiecutter command in `folder`, as a user does, with the answers on top of ANSWERS."""
+    answers = {**ANSWERS, **answers}
+    config = folder / ".config.yaml"
+    config.write_text(f"cookiecutters_dir: '{folder / '.c'}'\nreplay_dir: '{folder / '.r'}'\n", encoding="utf-8")
+    done = run(sys.executable, "-m", "cookiecutter", "--config-file", str(config), "--no-input", *options, str(TEMPLATE),
+               *[f"{k}={v}" for k, v in answers.items()], cwd=folder, env={**os.environ, "PWD": str(folder), "PYTHONUTF8": "1"})
+    return Generated(done, folder / answers["repo_name"])
+
+
+@pytest.fixture(scope="session", params=STACKS)
+def stack(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def repository(stack, tmp_path_factory):
+    """One repository a stack, with storage."""
+    made = bake(tmp_path_factory.mktemp(stack), stack=stack, storage="5Gi")
+    assert made.status == 0, made.text
+    return made
+
+
+@pytest.fixture(scope="session")
+def docker():
+    need(shutil.which("docker") and run("docker", "version").returncode == 0, "a running Docker: docs.docker.com/get-docker")
+    need("io.containerd.snapshotter" in run("docker", "info", "-f", "{{.DriverStatus}}").stdout, "Docker with the containerd image store (Docker Engine 29)")
