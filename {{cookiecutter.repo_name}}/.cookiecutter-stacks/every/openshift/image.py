@@ -9,6 +9,7 @@ Needs Python 3.9, Docker, and kubectl or oc. Exit status 0: it works; 1: it does
 """
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -212,11 +213,11 @@ def test(image):
     started = container.get("startupProbe", {})
     seconds = started.get("periodSeconds", 10) * started["failureThreshold"] if "failureThreshold" in started else DEADLINE
     options = docker_options(pod, container, objects)
-    status, name = run("docker", "run", "--detach", "--publish", f"127.0.0.1::{port}", *options, image, *container.get("command", [])[1:], *container.get("args", []))
-    name = name.strip().splitlines()[-1] if name.strip() else ""
+    name = f"image-test-{os.getpid()}-{time.monotonic_ns()}"
+    status, said = run("docker", "run", "--detach", "--name", name, "--publish", f"127.0.0.1::{port}", *options, image, *container.get("command", [])[1:], *container.get("args", []))
     try:
         if status:
-            log, last, state = name, None, {"Running": False, "ExitCode": status}
+            log, last, state = said, None, {"Running": False, "ExitCode": status}
         else:
             print("docker run --publish 127.0.0.1::%d %s %s" % (port, " ".join(options), image))
             end = time.monotonic() + seconds
@@ -239,8 +240,7 @@ def test(image):
         print("--- the container's log ---\n" + log + "\n---")
         stop("FAILED: " + why(name, state, log, check, port, last, environment(container, objects)[1]))
     finally:
-        if name:
-            run("docker", "rm", "--force", name)
+        run("docker", "rm", "--force", name)
 
 
 def rollout(image):
