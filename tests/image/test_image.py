@@ -69,7 +69,7 @@ BROKEN = {
     "its root": ("CMD [\"python3\", \"-c\", \"open('/opt/x', 'w')\"]", "It writes to its own file system"),
     "loopback only": ('CMD ["python3", "-m", "http.server", "8080", "--bind", "127.0.0.1"]', "It listens on 127.0.0.1:8080 only"),
     "ends": ('CMD ["true"]', "It ended by itself with status 0"),
-    "no such command": ('CMD ["none-such"]', "is not in the image"),
+    "no such command": ('CMD ["none-such"]', "The command, or a file that it needs, is not in the image"),
     "health path gone": ('CMD ["python3", "-m", "http.server", "8080", "--directory", "/tmp"]', "The readiness probe's path /healthz answers status 404"),
 }
 
