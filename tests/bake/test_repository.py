@@ -9,7 +9,7 @@ import yaml
 from conftest import ANSWERS, STACKS, TEMPLATE, bake, run, tool
 
 EVERY = {
-    ".dockerignore", ".gitattributes", ".github/dependabot.yml", ".github/workflows/publish.yml", ".gitignore", "CITATION.cff", "Dockerfile", "LICENSE",
+    ".dockerignore", ".gitattributes", ".github/dependabot.yml", ".github/sbom.Dockerfile", ".github/workflows/publish.yml", ".gitignore", "CITATION.cff", "Dockerfile", "LICENSE",
     "README.md", "compose.yaml", "openshift/README.md", "openshift/deployment.yaml", "openshift/image.py", "openshift/kustomization.yaml",
     "openshift/pvc.yaml", "openshift/route.yaml", "openshift/service.yaml",
 }
