@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import textwrap
 
@@ -82,6 +81,8 @@ def remote():
     """Whether this folder is a git repository with a remote; git is only asked."""
     if not os.path.lexists(".git"):
         return False
+    import subprocess  # here: a new folder, the common case, does not need it
+
     try:
         return bool(subprocess.run(["git", "remote"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip())
     except OSError:
