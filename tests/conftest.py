@@ -59,10 +59,15 @@ def stack(request):
     return request.param
 
 
+@pytest.fixture(scope="session", params=["5Gi", "none"])
+def storage(request):
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def repository(stack, tmp_path_factory):
-    """One repository a stack, with storage."""
-    made = bake(tmp_path_factory.mktemp(stack), stack=stack, storage="5Gi")
+def repository(stack, storage, tmp_path_factory):
+    """One repository a stack, with storage and without."""
+    made = bake(tmp_path_factory.mktemp(stack), stack=stack, storage=storage)
     assert made.status == 0, made.text
     return made
 

@@ -1,7 +1,9 @@
 """What differs between places where the service runs, each from the environment variable of the same name."""
 
+#% if cookiecutter.storage != "none"
 from pathlib import Path
 
+#% endif
 from pydantic_settings import BaseSettings
 
 

