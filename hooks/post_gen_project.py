@@ -93,7 +93,7 @@ def quoted(word):
     """`word` as one word of the user's shell."""
     if POSIX:
         return shlex.quote(word.replace("\\", "/") if os.name == "nt" else word)
-    return word if re.fullmatch(r"[\w./:\\-]+", word, re.ASCII) else "'" + word.replace("'", "''") + "'"
+    return word if re.fullmatch(r"-?[\w/:\\][\w./:\\-]*", word, re.ASCII) else "'" + word.replace("'", "''") + "'"
 
 
 def wrapped(line):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -47,43 +48,73 @@ def paste(shell, block, *typed):
     return shell.before
 
 
-@pytest.mark.parametrize("account, storage", [("default", "5Gi"), ("default", "none"), ("anyuid", "none")])
-def test_the_printed_commands_bring_up_a_ready_pod(cluster, tmp_path, stack, account, storage):
+@pytest.fixture
+def bring_up(cluster, tmp_path):
+    """A function that publishes a repository's image, pastes the printed steps 3 to 5, and gives the Ready pod and its Service's address."""
     pexpect = pytest.importorskip("pexpect")
+    done = []
+
+    def bring(made, project, app):
+        image = f"ghcr.io/maastrichtu-ids/{made.path.name.lower()}:latest"
+        done.append((made, image))
+        for command in (["buildx", "build", "--builder", "default", "--load", "-t", image, str(made.path)], ["push", "--quiet", image]):
+            built = run("docker", *command)
+            assert built.returncode == 0, built.stderr
+        checked = run(sys.executable, str(made / "openshift/image.py"), "test", image)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        steps = blocks(made.text)
+        shell = pexpect.spawn("bash", ["--norc", "--noprofile"], env=cluster, cwd=str(made.path), encoding="utf-8", timeout=60, echo=True, dimensions=(50, 200))
+        shell.send("bind 'set enable-bracketed-paste off'; set +o history\n")
+        seen = []
+        try:
+            seen.append(paste(shell, steps["3"][0]))
+            seen.append(paste(shell, steps["4"][0], ("Token: ", READ)))
+            seen.append(paste(shell, steps["4"][0], ("Token: ", READ)))  # a renewal is the same command
+            seen.append(paste(shell, steps["5"][0]))
+        finally:
+            shell.close(force=True)
+        assert "successfully rolled out" in seen[-1], "\n".join(seen)
+        assert READ not in "".join(seen)
+        pod = json.loads(run("kubectl", "-n", project, "get", "pod", "-l", f"app.kubernetes.io/name={app}", "-o", "json").stdout)["items"][0]["metadata"]["name"]
+        return pod, run("kubectl", "-n", project, "get", "service", app, "-o", "jsonpath={.spec.clusterIP}").stdout
+
+    yield bring
+    for made, image in done:
+        run("kubectl", "delete", "-k", str(made / "openshift"), "--wait=false")
+        run("docker", "image", "rm", "--force", image)
+
+
+def page(address, path="/"):
+    """What the Service answers; kube-proxy may learn of a Ready pod a second later."""
+    return run("curl", "-sf", "--max-time", "10", "--retry", "8", "--retry-delay", "1", "--retry-connrefused", f"http://{address}{path}").stdout
+
+
+@pytest.mark.parametrize("account", ["default", "anyuid"])
+def test_the_printed_commands_bring_up_a_ready_pod(bring_up, tmp_path, stack, account, storage):
     name, project = f"Kg_{stack}.{uuid.uuid4().hex[:6]}", "anyuid-project" if account == "anyuid" else "demo-project"
     made = bake(tmp_path, repo_name=name, stack=stack, service_account=account, storage=storage, github_username=USER, openshift_project=project)
     assert made.status == 0, made.text
     if account == "anyuid":
         dockerfile = made / "Dockerfile"
         dockerfile.write_text(dockerfile.read_text(encoding="utf-8").replace("USER 1001:0", "USER 0"), encoding="utf-8")
-    image = f"ghcr.io/maastrichtu-ids/{name.lower()}:latest"
-    for command in (["buildx", "build", "--builder", "default", "--load", "-t", image, str(made.path)], ["push", "--quiet", image]):
-        done = run("docker", *command)
-        assert done.returncode == 0, done.stderr
     app = re.sub("[^a-z0-9]+", "-", name.lower())
-    steps = blocks(made.text)
-    shell = pexpect.spawn("bash", ["--norc", "--noprofile"], env=cluster, cwd=str(made.path), encoding="utf-8", timeout=60, echo=True, dimensions=(50, 200))
-    shell.send("bind 'set enable-bracketed-paste off'; set +o history\n")
-    seen = []
-    try:
-        seen.append(paste(shell, steps["3"][0]))
-        seen.append(paste(shell, steps["4"][0], ("Token: ", READ)))
-        seen.append(paste(shell, steps["4"][0], ("Token: ", READ)))  # a renewal is the same command
-        seen.append(paste(shell, steps["5"][0]))
-        assert "successfully rolled out" in seen[-1], "\n".join(seen)
-        assert READ not in "".join(seen)
-        pod = json.loads(run("kubectl", "-n", project, "get", "pod", "-l", f"app.kubernetes.io/name={app}", "-o", "json").stdout)["items"][0]
-        user = run("kubectl", "-n", project, "exec", pod["metadata"]["name"], "--", "id", "-u").stdout.strip()
-        assert user == ("0" if account == "anyuid" else "1000650000")
-        address = run("kubectl", "-n", project, "get", "service", app, "-o", "jsonpath={.spec.clusterIP}").stdout
-        for path in ["/", "/healthz"] if stack == "fastapi" else ["/"]:
-            assert run("curl", "-sf", "--max-time", "10", f"http://{address}{path}").returncode == 0
-        if storage != "none":
-            run("kubectl", "-n", project, "exec", pod["metadata"]["name"], "--", "sh", "-c", "echo kept > /data/file")
-            run("kubectl", "-n", project, "rollout", "restart", f"deployment/{app}")
-            assert run("kubectl", "-n", project, "rollout", "status", f"deployment/{app}", "--timeout=120s").returncode == 0
-            assert run("kubectl", "-n", project, "exec", f"deployment/{app}", "--", "cat", "/data/file").stdout == "kept\n"
-    finally:
-        shell.close(force=True)
-        run("kubectl", "delete", "-k", str(made / "openshift"), "--wait=false")
-        run("docker", "image", "rm", "--force", image)
+    pod, address = bring_up(made, project, app)
+    assert run("kubectl", "-n", project, "exec", pod, "--", "id", "-u").stdout.strip() == ("0" if account == "anyuid" else "1000650000")
+    assert all(page(address, path) for path in (["/", "/healthz"] if stack == "fastapi" else ["/"]))
+    if storage != "none":
+        run("kubectl", "-n", project, "exec", pod, "--", "sh", "-c", "echo kept > /data/file")
+        run("kubectl", "-n", project, "rollout", "restart", f"deployment/{app}")
+        assert run("kubectl", "-n", project, "rollout", "status", f"deployment/{app}", "--timeout=120s").returncode == 0
+        assert run("kubectl", "-n", project, "exec", f"deployment/{app}", "--", "cat", "/data/file").stdout == "kept\n"
+
+
+def test_a_repository_that_was_there_comes_up_with_its_own_dockerfile(bring_up, tmp_path):
+    name = f"mine-{uuid.uuid4().hex[:6]}"
+    (tmp_path / name).mkdir()
+    mine = tmp_path / name / "Dockerfile"
+    mine.write_text("FROM ghcr.io/astral-sh/uv:python3.13-trixie-slim\nWORKDIR /srv\nRUN echo mine > index.html\nEXPOSE 8501\nCMD python3 -m http.server 8501\n", encoding="utf-8")
+    before = mine.read_bytes()
+    made = bake(tmp_path, "-f", "-s", repo_name=name, stack="own-dockerfile", port="8501", github_username=USER)
+    assert made.status == 0 and mine.read_bytes() == before, made.text
+    _, address = bring_up(made, "demo-project", name)
+    assert page(address) == "mine\n"

@@ -6,7 +6,6 @@ The actions' own code is run where ACTIONS_MIRROR names a folder of <owner>+<nam
 import json
 import os
 import re
-import shutil
 import uuid
 from pathlib import Path
 

@@ -1,0 +1,86 @@
+"""Promise 2: what is printed for PowerShell is PowerShell, and says the same as what is printed for POSIX shells."""
+
+import importlib.util
+import re
+import shlex
+
+import pytest
+from conftest import TEMPLATE, bake, need
+
+WINDOWS_ONLY = {"Read-Host", "Remove-Variable"}
+POSIX_ONLY = {"trap", "printf", "stty", "read", "echo", "unset"}
+
+
+def hook(made, posix):
+    """The post-generation hook's functions, as they are in a shell of that kind."""
+    source = (TEMPLATE / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
+    namespace = {"__name__": "hook"}
+    exec(source.replace("{{ cookiecutter | tojson }}", "{}"), namespace)
+    namespace["POSIX"] = posix
+    return namespace
+
+
+def printed(made, posix, monkeypatch, was_empty=True, added=()):
+    """The commands that the hook prints, without what indents them."""
+    monkeypatch.chdir(made.path)
+    use = hook(made, posix)
+    text = use["steps"]((made / "openshift/README.md").read_text(encoding="utf-8"), was_empty, list(added))
+    return "\n".join(use["wrapped"](line)[4:] for line in text.splitlines() if line.startswith("    "))
+
+
+def powershell(code):
+    """Every command's words, as PowerShell's grammar reads them; a syntax error fails."""
+    tree_sitter = pytest.importorskip("tree_sitter")
+    grammar = pytest.importorskip("tree_sitter_powershell")
+    tree = tree_sitter.Parser(tree_sitter.Language(grammar.language())).parse(code.encode())
+    found = []
+
+    def word(node):
+        text = node.text.decode()
+        return re.sub("''", "'", text[1:-1]) if text[:1] == "'" else text[1:-1] if text[:1] == '"' else text
+
+    def walk(node):
+        assert node.type != "ERROR" and not node.is_missing, f"{node.text.decode()!r} in\n{code}"
+        if node.type == "command" and node.children[0].type == "command_name":
+            found.append([word(node.children[0])] + [word(c) for part in node.children[1:] for c in part.children if c.type != "command_argument_sep"])
+        for child in node.children:
+            walk(child)
+
+    walk(tree.root_node)
+    return found
+
+
+def posix(code):
+    """Every command's words, as a POSIX shell reads them."""
+    lexer = shlex.shlex(code.replace("\\\n", ""), posix=True, punctuation_chars=";|&()\n")
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t", True, ""
+    found, words = [], []
+    for token in [*lexer, "\n"]:
+        if re.fullmatch(r"[;|&()\n]+", token):
+            found += [words] if words else []
+            words = []
+        else:
+            words.append(token)
+    return found
+
+
+@pytest.mark.parametrize("account", ["default", "anyuid"])
+def test_powershells_words_are_the_posix_words(tmp_path, monkeypatch, account):
+    need(importlib.util.find_spec("tree_sitter_powershell"), "tree-sitter-powershell: pip install tree-sitter tree-sitter-powershell")
+    made = bake(tmp_path, service_account=account, email="a.b+c@example.org", pull_secret_name="a.b-c")
+    theirs = [c for c in powershell(printed(made, False, monkeypatch)) if c[0] not in WINDOWS_ONLY]
+    ours = [c for c in posix(printed(made, True, monkeypatch)) if c[0] not in POSIX_ONLY]
+    assert theirs == ours and len(ours) >= 11
+
+
+def test_powershell_takes_the_steps_for_a_repository_that_was_there(tmp_path, monkeypatch):
+    made = bake(tmp_path)
+    (made / ".git").mkdir()
+    added = [".dockerignore", "it's/a b.c", "openshift/image.py", *[f"folder/file{n}" for n in range(20)]]
+    assert powershell(printed(made, False, monkeypatch, False, added))[1] == ["git", "add", "--", *added]
+
+
+@pytest.mark.parametrize("shell_is_posix", [True, False])
+def test_no_printed_line_is_long(tmp_path, monkeypatch, shell_is_posix):
+    made = bake(tmp_path)
+    assert all(len(line) <= 76 for line in printed(made, shell_is_posix, monkeypatch).splitlines() if "https://" not in line)
