@@ -1,7 +1,7 @@
 # BuildKit runs this image to list what the published image holds (its SBOM); its own scanner comes from DockerHub.
 FROM ghcr.io/anchore/syft:v1.42.3 AS syft
 
-FROM ghcr.io/astral-sh/uv:python3.13-trixie-slim
+FROM registry.access.redhat.com/ubi9/ubi-micro:9.8
 COPY --from=syft /syft /usr/local/bin/syft
 ENV SYFT_CHECK_FOR_APP_UPDATE=false HOME=/tmp
 # BuildKit gives the two folders and takes in-toto statements (moby/buildkit, docs/attestations/sbom-protocol.md).
