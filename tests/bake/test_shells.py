@@ -23,6 +23,7 @@ def hook(made, posix):
 def printed(made, posix, monkeypatch, was_empty=True, added=()):
     """The commands that the hook prints, without what indents them."""
     monkeypatch.chdir(made.path)
+    monkeypatch.setenv("PWD", str(made.path.parent))
     use = hook(made, posix)
     text = use["steps"]((made / "openshift/README.md").read_text(encoding="utf-8"), was_empty, list(added))
     return "\n".join(use["wrapped"](line)[4:] for line in text.splitlines() if line.startswith("    "))
