@@ -152,6 +152,7 @@ def again(answers, wrong):
             # Cookiecutter renders what it gets here, so a brace stands for itself only as an expression; the same way a
             # double quote gets through Windows PowerShell 5.1 unharmed.
             text = answers[key].replace("{", "\x7b\x7b '{' \x7d\x7d") if re.search(r"\{[\x7b%#]", answers[key]) else answers[key]
+            text = re.sub("^#%", "\x7b\x7b '#' \x7d\x7d%", text)  # a line statement (cookiecutter.json, _jinja2_env_vars)
             words.append(key + "=" + (text.replace('"', "\x7b\x7b '\\x22' \x7d\x7d") if WINDOWS else text))
     return " ".join(quoted(word) for word in words)
 

@@ -1,17 +1,10 @@
 """Promise 6: a wrong answer is refused, all at once; any text arrives as it was typed."""
 
-import ast
-import re
 import subprocess
 
 import pytest
 import yaml
 from conftest import TEMPLATE, bake
-
-try:
-    import tomllib
-except ImportError:
-    import tomli as tomllib
 
 WRONG = {
     "project_name": ["", " x", "a\tb", "a\u202eb", "a\u2028b", "x" * 101],
@@ -60,6 +53,11 @@ def test_taken(hook, key, answer):
     assert hook["RULES"][key][0](answer)
 
 
+@pytest.mark.parametrize("sign", [*map(chr, [*range(32), *range(127, 160)]), "\u061c", "\u200e", "\u2028", "\u202e", "\u2066", "\ufeff", "\ufffe"])
+def test_a_character_that_hides_or_breaks_a_line_is_refused(hook, sign):
+    assert not any(hook["RULES"][key][0](f"a{sign}b") for key in ("project_name", "description", "full_name"))
+
+
 def test_all_wrong_answers_are_said_at_once_and_nothing_is_left(tmp_path):
     made = bake(tmp_path, repo_name="a b", port="80", storage="5GB", email="x y", project_name="Jinja {{ 1 }} isn't")
     assert made.status == 1 and not made.path.exists()
@@ -81,21 +79,3 @@ def test_the_command_that_runs_again_keeps_the_right_answers(tmp_path):
 def test_a_long_route_label_is_refused(tmp_path):
     made = bake(tmp_path, repo_name="a" * 40, openshift_project="b" * 30)
     assert made.status == 1 and "has 71 characters; 63 are possible" in made.text and not made.path.exists()
-
-
-HOSTILE = ["\"'`$(id) %PATH% \\", "a: b # c", "- x", "!!int 3", "& * > |", "<b>&amp;</b> <script>", "null", "2024-01-01", "emoji 👩‍🚀 é 日本", "# h *b* [x](y)", "trailing\\"]
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_text_arrives_unchanged(tmp_path, text):
-    made = bake(tmp_path, project_name=text, description=text + ".", full_name=text)
-    assert made.status == 0, made.text
-    citation = yaml.safe_load((made / "CITATION.cff").read_text(encoding="utf-8"))
-    assert (citation["title"], citation["abstract"], citation["authors"][0]["name"]) == (text, text + ".", text)
-    assert yaml.safe_load((made / "openshift/deployment.yaml").read_text(encoding="utf-8"))["metadata"]["annotations"]["openshift.io/display-name"] == text
-    project = tomllib.loads((made / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert (project["description"], project["authors"][0]["name"]) == (text + ".", text)
-    values = {node.target.id: node.value.value for node in ast.walk(ast.parse((made / "app/settings.py").read_text(encoding="utf-8"))) if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant)}
-    assert (values["title"], values["description"], values["author"]) == (text, text + ".", text)
-    heading = (made / "README.md").read_text(encoding="utf-8").splitlines()[0]
-    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", heading) == "# " + text

@@ -1,6 +1,7 @@
 """Promise 1, 7 and 9: what is generated is whole, valid and has nothing that was not chosen."""
 
 import ast
+import fnmatch
 import json
 import re
 
@@ -141,3 +142,15 @@ def test_printed_steps_are_short_and_only_commands_are_indented_by_four(tmp_path
         assert all(len(line) <= 80 or "https://" in line for line in lines)
         assert f"    cd {ANSWERS['repo_name']}" in steps and "$ " not in made.text
         assert all(re.match(r" {4,}\S|  \S|\S|$", line) for line in steps)
+
+
+@pytest.mark.parametrize("license_name", ["MIT", "Apache-2.0", "BSD-3-Clause"])
+def test_a_licence_names_its_owner(tmp_path, license_name):
+    text = (bake(tmp_path, license=license_name, full_name="Mona Octocat") / "LICENSE").read_text(encoding="utf-8")
+    assert "Mona Octocat" in text and "{{" not in text and "{%" not in text
+
+
+def test_what_is_copied_has_nothing_to_render():
+    patterns = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_copy_without_render"]
+    copied = [p for p in STAGED.rglob("*") if p.is_file() and any(fnmatch.fnmatch(p.relative_to(STAGED.parent).as_posix(), pattern) for pattern in patterns)]
+    assert copied and not [p for p in copied if re.search(r"cookiecutter\.\w|\{% |^\s*#% ", p.read_text(encoding="utf-8"), re.MULTILINE)]
