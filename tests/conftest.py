@@ -76,3 +76,32 @@ def repository(stack, storage, tmp_path_factory):
 def docker():
     need(shutil.which("docker") and run("docker", "version").returncode == 0, "a running Docker: docs.docker.com/get-docker")
     need("io.containerd.snapshotter" in run("docker", "info", "-f", "{{.DriverStatus}}").stdout, "Docker with the containerd image store (Docker Engine 29)")
+
+
+def snapshot(folder):
+    """{path: what it is} of everything below a folder: bytes, mode, time of content; links by their target."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        about = path.lstat()
+        what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        found[path.relative_to(folder).as_posix()] = (what, about.st_mode, about.st_mtime_ns if not path.is_dir() or path.is_symlink() else 0)
+    return found
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A repository of somebody's, with a Dockerfile on port 8501."""
+    top = tmp_path / "Kg_Demo.v1"
+    (top / "src").mkdir(parents=True)
+    (top / "Dockerfile").write_text("FROM python:3.12\nUSER app\nEXPOSE 8501/tcp\nCMD python app.py\n", encoding="utf-8")
+    (top / "readme.md").write_text("mine\r\n", encoding="utf-8")
+    (top / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
+    (top / "COPYING").write_text("GPL\n", encoding="utf-8")
+    (top / "openshift").write_text("a file where a folder would go\n", encoding="utf-8")
+    (top / "run.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+    (top / "run.sh").chmod(0o755)
+    if os.name == "posix":
+        (top / "CITATION.cff").symlink_to("nowhere")
+    run("git", "init", "-q", "-b", "main", cwd=top)
+    run("git", "add", "Dockerfile", cwd=top)
+    return top

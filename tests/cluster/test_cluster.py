@@ -86,7 +86,9 @@ def bring_up(cluster, tmp_path):
 
 def page(address, path="/"):
     """What the Service answers; kube-proxy may learn of a Ready pod a second later."""
-    return run("curl", "-sf", "--max-time", "10", "--retry", "8", "--retry-delay", "1", "--retry-connrefused", f"http://{address}{path}").stdout
+    done = run("curl", "-sSf", "--max-time", "10", "--retry", "8", "--retry-delay", "1", "--retry-all-errors", f"http://{address}{path}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("account", ["default", "anyuid"])
