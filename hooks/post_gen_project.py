@@ -25,7 +25,8 @@ SAME = {
 
 def parts():
     """The folders of the staging folder that these answers choose; a later one's file goes before an earlier one's."""
-    chosen = ["every", CONTEXT["stack"], CONTEXT["license"]] + (["storage"] if CONTEXT["storage"] != "none" else [])
+    chosen = ["every", *CONTEXT["_stacks"][CONTEXT["stack"]]["parts"], CONTEXT["stack"], CONTEXT["license"]]
+    chosen += ["storage"] if CONTEXT["storage"] != "none" else []
     return [part for part in chosen if os.path.isdir(os.path.join(STAGING, part))]
 
 

@@ -78,6 +78,15 @@ def docker():
     need("io.containerd.snapshotter" in run("docker", "info", "-f", "{{.DriverStatus}}").stdout, "Docker with the containerd image store (Docker Engine 29)")
 
 
+def pytest_collection_modifyitems(items):
+    """One process has all that shares this machine's Docker; another may have the rest."""
+    for item in items:
+        if Path(item.path).parent.name in ("cluster", "image", "workflow"):
+            item.add_marker(pytest.mark.xdist_group("docker"))
+        elif Path(item.path).parent.name == "versions":
+            item.add_marker(pytest.mark.xdist_group("versions"))
+
+
 def snapshot(folder):
     """{path: what it is} of everything below a folder: bytes, mode, time of content; links by their target."""
     found = {}

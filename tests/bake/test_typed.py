@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import time
 
 import pytest
 import yaml
@@ -72,6 +73,7 @@ def test_ctrl_c_leaves_nothing(terminal, question):
         child.expect(r"\)(\x1b\[0m)?: ")
         child.sendline("")
     child.expect(r"\)(\x1b\[0m)?: ")
+    time.sleep(0.3)  # the prompt is there before its reader is
     child.sendintr()
     child.expect(pexpect.EOF)
     assert not os.listdir(here)
