@@ -78,13 +78,17 @@ def docker():
     need("io.containerd.snapshotter" in run("docker", "info", "-f", "{{.DriverStatus}}").stdout, "Docker with the containerd image store (Docker Engine 29)")
 
 
-def pytest_collection_modifyitems(items):
-    """One process has all that shares this machine's Docker; another may have the rest."""
-    for item in items:
-        if Path(item.path).parent.name in ("cluster", "image", "workflow"):
-            item.add_marker(pytest.mark.xdist_group("docker"))
-        elif Path(item.path).parent.name == "versions":
-            item.add_marker(pytest.mark.xdist_group("versions"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One process has all that shares this machine's Docker, one the versions of cookiecutter; the rest goes where there is room."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByWhatIsShared(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            level = Path(nodeid.split("::")[0]).parent.name
+            return {"cluster": "docker", "image": "docker", "workflow": "docker", "versions": "versions"}.get(level, nodeid)
+
+    return ByWhatIsShared(config, log)
 
 
 def snapshot(folder):
