@@ -11,7 +11,8 @@ import pytest
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 ANSWERS = {"repo_name": "Kg_Demo.v1", "openshift_project": "demo-project", "github_username": "octocat"}
-STACKS = list(json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"])
+FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
+STACKS = list(FACTS)
 
 
 def need(have, what):

@@ -18,6 +18,7 @@ ONLY = {
     "fastapi": {"app/__init__.py", "app/__main__.py", "app/main.py", "app/page.html", "app/settings.py", "pyproject.toml", "requirements.txt",
                 "requirements-dev.txt", "tests/test_app.py"},
     "own-dockerfile": set(),
+    "jupyterlab": {"jupyter_server_config.py", "notebooks/start.ipynb", "requirements.in", "requirements.txt"},
 }
 STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
 QUESTIONS = ["project_name", "repo_name", "description", "stack", "github_owner", "github_username", "full_name", "email", "openshift_project",
@@ -29,7 +30,7 @@ def test_the_tree_is_exactly_this(repository, stack, storage):
 
 
 def test_without_storage_and_licence_nothing_of_them_is_left(tmp_path, stack):
-    made = bake(tmp_path, stack=stack, license="none")
+    made = bake(tmp_path, stack=stack, license="none", storage="none")
     assert set(made.files()) == (EVERY | ONLY[stack]) - {"LICENSE", "openshift/pvc.yaml"}
     for name in made.files():
         text = (made / name).read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ import shlex
 import pytest
 from conftest import TEMPLATE, bake, need
 
-WINDOWS_ONLY = {"Read-Host", "Remove-Variable"}
-POSIX_ONLY = {"trap", "printf", "stty", "read", "echo", "unset"}
+WINDOWS_ONLY = {"Read-Host", "New-Object"}
+POSIX_ONLY = {"trap", "printf", "stty", "read", "echo"}
 
 
 def hook(made, posix):
@@ -66,11 +66,12 @@ def posix(code):
 
 
 @pytest.mark.parametrize("account", ["default", "anyuid"])
-def test_powershells_words_are_the_posix_words(tmp_path, monkeypatch, account):
+def test_powershells_words_are_the_posix_words(tmp_path, monkeypatch, account, stack):
     need(importlib.util.find_spec("tree_sitter_powershell"), "tree-sitter-powershell: pip install tree-sitter tree-sitter-powershell")
-    made = bake(tmp_path, service_account=account, email="a.b+c@example.org", pull_secret_name="a.b-c")
+    made = bake(tmp_path, stack=stack, service_account=account, email="a.b+c@example.org", pull_secret_name="a.b-c")
     theirs = [c for c in powershell(printed(made, False, monkeypatch)) if c[0] not in WINDOWS_ONLY]
-    ours = [c for c in posix(printed(made, True, monkeypatch)) if c[0] not in POSIX_ONLY]
+    # The one word that has to differ: each shell makes random digits in its own way.
+    ours = [[re.sub(r"=\$\(od .*\)$", "=$token", w) for w in c] for c in posix(printed(made, True, monkeypatch)) if c[0] not in POSIX_ONLY]
     assert theirs == ours and len(ours) >= 11
 
 

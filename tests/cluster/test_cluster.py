@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import bake, need, run
+from conftest import FACTS, bake, need, run
 
 USER, TOKEN, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_TOKEN", "GHCR_READ_TOKEN"))
 
@@ -56,7 +56,7 @@ def bring_up(cluster, tmp_path):
 
     def bring(made, project, app):
         image = f"ghcr.io/maastrichtu-ids/{made.path.name.lower()}:latest"
-        done.append((made, image))
+        done.append((made, image, project, app))
         for command in (["buildx", "build", "--builder", "default", "--load", "-t", image, str(made.path)], ["push", "--quiet", image]):
             built = run("docker", *command)
             assert built.returncode == 0, built.stderr
@@ -79,7 +79,8 @@ def bring_up(cluster, tmp_path):
         return pod, run("kubectl", "-n", project, "get", "service", app, "-o", "jsonpath={.spec.clusterIP}").stdout
 
     yield bring
-    for made, image in done:
+    for made, image, project, app in done:
+        run("kubectl", "-n", project, "delete", "secret", f"{app}-token", "--ignore-not-found")
         run("kubectl", "delete", "-k", str(made / "openshift"), "--wait=false")
         run("docker", "image", "rm", "--force", image)
 
@@ -102,12 +103,52 @@ def test_the_printed_commands_bring_up_a_ready_pod(bring_up, tmp_path, stack, ac
     app = re.sub("[^a-z0-9]+", "-", name.lower())
     pod, address = bring_up(made, project, app)
     assert run("kubectl", "-n", project, "exec", pod, "--", "id", "-u").stdout.strip() == ("0" if account == "anyuid" else "1000650000")
-    assert all(page(address, path) for path in (["/", "/healthz"] if stack == "fastapi" else ["/"]))
+    assert all(page(address, path) for path in (["/", "/healthz"] if stack == "fastapi" else [FACTS[stack]["health_path"] or "/"]))
     if storage != "none":
-        run("kubectl", "-n", project, "exec", pod, "--", "sh", "-c", "echo kept > /data/file")
+        file = FACTS[stack].get("storage_path", "/data") + "/file"
+        run("kubectl", "-n", project, "exec", pod, "--", "sh", "-c", f"echo kept > {file}")
         run("kubectl", "-n", project, "rollout", "restart", f"deployment/{app}")
         assert run("kubectl", "-n", project, "rollout", "status", f"deployment/{app}", "--timeout=120s").returncode == 0
-        assert run("kubectl", "-n", project, "exec", f"deployment/{app}", "--", "cat", "/data/file").stdout == "kept\n"
+        assert run("kubectl", "-n", project, "exec", f"deployment/{app}", "--", "cat", file).stdout == "kept\n"
+
+
+WHEEL = """
+import pathlib, zipfile
+with zipfile.ZipFile("mine-1-py3-none-any.whl", "w") as wheel:
+    wheel.writestr("mine.py", "")
+    wheel.writestr("mine-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: mine\\nVersion: 1\\n")
+    wheel.writestr("mine-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    wheel.writestr("mine-1.dist-info/RECORD", "mine.py,,\\nmine-1.dist-info/METADATA,,\\nmine-1.dist-info/WHEEL,,\\nmine-1.dist-info/RECORD,,\\n")
+"""
+
+
+def test_a_cell_runs_over_the_websocket_and_what_it_installs_outlives_the_pod(bring_up, tmp_path):
+    name = f"jupyterlab-{uuid.uuid4().hex[:6]}"
+    made = bake(tmp_path, repo_name=name, stack="jupyterlab", github_username=USER, openshift_project="demo-project")
+    assert made.status == 0, made.text
+    _, address = bring_up(made, "demo-project", name)
+    oc = ["kubectl", "-n", "demo-project"]
+
+    def token():
+        return run(*oc, "get", "secret", f"{name}-token", "-o", "go-template={{.data.token | base64decode}}").stdout
+
+    def cell(code, token):
+        return run("docker", "run", "--rm", "-i", "--network", "host", "-e", f"JUPYTER_TOKEN={token}", "-v", f"{Path(__file__).parent / 'cell.py'}:/cell.py:ro",
+                   f"ghcr.io/maastrichtu-ids/{name}:latest", "python", "/cell.py", f"http://{address}", input=code)
+
+    secret = token()
+    assert re.fullmatch("[0-9a-f]{48}", secret) and secret not in run(*oc, "logs", f"deployment/{name}").stdout
+    assert cell("print(1)", "wrong").returncode != 0
+    page(address, "/api")
+    said = cell(WHEEL + "%pip install -q --no-index ./mine-1-py3-none-any.whl\nimport mine, os\nprint(mine.__file__, 'JUPYTER_TOKEN' in os.environ, pathlib.Path('notebooks/start.ipynb').exists())", secret)
+    assert said.returncode == 0 and re.search(r"/home/jovyan/\.local/\S+ False True", said.stdout), said.stdout + said.stderr
+    again = run(*oc, "create", "secret", "generic", f"{name}-token", "--from-literal=token=another")
+    assert again.returncode != 0 and token() == secret
+    run(*oc, "rollout", "restart", f"deployment/{name}")
+    assert run(*oc, "rollout", "status", f"deployment/{name}", "--timeout=120s").returncode == 0
+    page(address, "/api")
+    said = cell("import mine\nprint(mine.__file__)", secret)
+    assert said.returncode == 0 and said.stdout.startswith("/home/jovyan/.local/"), said.stdout + said.stderr
 
 
 def test_a_repository_that_was_there_comes_up_with_its_own_dockerfile(bring_up, tmp_path):

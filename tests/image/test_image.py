@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import bake, run, tool
+from conftest import FACTS, bake, run, tool
 
 BASE = "ghcr.io/astral-sh/uv:python3.13-trixie-slim"
 
@@ -42,8 +42,8 @@ def test_it_is_ready_as_the_cluster_runs_it(image, repository):
 
 
 @pytest.mark.parametrize("user", ["1000650000:0", "0", "1001"])
-def test_it_ends_on_sigterm_as_any_user(image, user):
-    name = run("docker", "run", "-d", "--user", user, "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/tmp", "--tmpfs", "/data", image).stdout.strip()
+def test_it_ends_on_sigterm_as_any_user(image, stack, user):
+    name = run("docker", "run", "-d", "--user", user, "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/tmp", "--tmpfs", FACTS[stack].get("storage_path", "/data"), image).stdout.strip()
     try:
         subprocess.run(["sh", "-c", f"for i in $(seq 50); do docker exec {name} python3 -c 'import socket;socket.create_connection((\"127.0.0.1\",8080),1)' 2>/dev/null && exit; sleep 0.2; done; exit 1"], check=True)
         run("docker", "stop", "--time", "5", name)

@@ -213,12 +213,15 @@ def test(image):
     started = container.get("startupProbe", {})
     seconds = started.get("periodSeconds", 10) * started["failureThreshold"] if "failureThreshold" in started else DEADLINE
     options = docker_options(pod, container, objects)
+    unknown = environment(container, objects)[1]
     name = f"image-test-{os.getpid()}-{time.monotonic_ns()}"
     status, said = run("docker", "run", "--detach", "--name", name, "--publish", f"127.0.0.1::{port}", *options, image, *container.get("command", [])[1:], *container.get("args", []))
     try:
         if status:
             log, last, state = said, None, {"Running": False, "ExitCode": status}
         else:
+            if unknown:
+                print(f"Not set here, as only the cluster knows it: {', '.join(unknown)}")
             print("docker run --publish 127.0.0.1::%d %s %s" % (port, " ".join(options), image))
             end = time.monotonic() + seconds
             last = "not asked"
@@ -238,7 +241,7 @@ def test(image):
             print(f"passed: ready on port {port} as {'the image’s own user' if pod.get('serviceAccountName') == 'anyuid' else 'user ' + ANY_UID}")
             return
         print("--- the container's log ---\n" + log + "\n---")
-        stop("FAILED: " + why(name, state, log, check, port, last, environment(container, objects)[1]))
+        stop("FAILED: " + why(name, state, log, check, port, last, unknown))
     finally:
         run("docker", "rm", "--force", name)
 
