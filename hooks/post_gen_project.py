@@ -1,7 +1,8 @@
 """Puts the chosen parts in place, keeps whatever was there, prints the next steps.
 
-Cookiecutter renders this file, then runs it in the repository. The template's files stand in a staging folder, one
-folder a part: what every stack has, the stack, the licence, the storage. Only that folder is ever emptied.
+Cookiecutter renders this file, then runs it in the repository. There it finds the template's files
+staged, a folder a part: what every stack has, the stack, the licence, the storage. Which parts were
+chosen, and the text of the files that carry answers, stand in RENDERED. Only these two are removed.
 """
 import json
 import os
@@ -12,7 +13,7 @@ import sys
 import textwrap
 
 CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
-STAGING = ".cookiecutter-stacks"
+STAGING, RENDERED = ".cookiecutter-stacks", ".cookiecutter-rendered"
 POSIX = os.name != "nt" or "MSYSTEM" in os.environ  # MSYSTEM is set in Git Bash
 # Other names under which a tool finds the same thing: two of them would contradict each other.
 SAME = {
@@ -21,28 +22,28 @@ SAME = {
     "kustomization.yaml": r"kustomization(\.ya?ml)?",
     "dependabot.yml": r"dependabot\.ya?ml",
 }
-
-
-def parts():
-    """The folders of the staging folder that these answers choose; a later one's file goes before an earlier one's."""
-    chosen = ["every", *CONTEXT["_stacks"][CONTEXT["stack"]]["parts"], CONTEXT["stack"], CONTEXT["license"]]
-    chosen += ["storage"] if CONTEXT["storage"] != "none" else []
-    return [part for part in chosen if os.path.isdir(os.path.join(STAGING, part))]
+FILL = {"width": 78, "initial_indent": "  ", "subsequent_indent": "  ", "break_long_words": False,
+        "break_on_hyphens": False}
 
 
 def staged():
-    """{path in the repository: where it is staged} for every file of the chosen parts."""
+    """{path in the repository: where it is staged}, with the answers in; a later part goes first."""
+    with open(RENDERED, encoding="utf-8") as file:
+        chosen = json.load(file)
+    for path, text in chosen["rendered"].items():
+        with open(os.path.join(STAGING, path), "w", encoding="utf-8", newline="") as file:
+            file.write(text)
     found = {}
-    for part in parts():
-        top = os.path.join(STAGING, part)
+    for top in [os.path.join(STAGING, part) for part in chosen["parts"]]:
         for folder, _, names in os.walk(top):
-            found.update({os.path.relpath(os.path.join(folder, name), top): os.path.join(folder, name) for name in names})
+            paths = [os.path.join(folder, name) for name in names]
+            found.update({os.path.relpath(path, top): path for path in paths})
     return dict(sorted(found.items()))
 
 
 def taken(path):
-    """What stands where `path` would go, or None: the same name in any case, another name for it, a link or a file
-    in place of a folder."""
+    """What stands where `path` would go, or None: its name in any case, another name for the same
+    thing, a link or a file in place of a folder."""
     folder, name = os.path.split(path)
     here = ""
     for step in folder.split(os.sep) if folder else []:
@@ -57,112 +58,109 @@ def taken(path):
 
 
 def place(files):
-    """Move each staged file to its place where nothing stands. ([added], {not added: what stands there})"""
-    added, kept = [], {}
+    """Move staged files to where nothing stands. ([added], [what stands where others would go])"""
+    added, kept = [], set()
     for path, source in files.items():
         other = taken(path)
         if other:
-            kept[path] = other
+            kept.add(other)
             continue
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         shutil.move(source, path)
         added.append(path)
-    return added, kept
+    return added, sorted(kept)
 
 
-def dockerfile_findings(files):
-    """What in the Dockerfile that was there would not run on the cluster, found by the script that the repository gets."""
-    with open("Dockerfile", encoding="utf-8", errors="replace") as mine, open(files[os.path.join("openshift", "image.py")], encoding="utf-8") as script:
-        check = {"__name__": "image", "__file__": os.path.abspath("image.py")}
-        exec(compile(script.read(), "image.py", "exec"), check)
-        return check["findings"](mine.read(), CONTEXT["port"])
+def findings(script):
+    """What in the Dockerfile that was there would not run on the cluster: [(what, cure)]; `script`
+    is the one that the repository gets for its image."""
+    import runpy  # here, and subprocess below: a new folder, the common case, needs neither
+
+    with open("Dockerfile", encoding="utf-8", errors="replace") as mine:
+        return runpy.run_path(script)["findings"](mine.read(), CONTEXT["port"])
 
 
-def remote():
+def has_remote():
     """Whether this folder is a git repository with a remote; git is only asked."""
-    if not os.path.lexists(".git"):
-        return False
-    import subprocess  # here: a new folder, the common case, does not need it
+    import subprocess
 
     try:
-        return bool(subprocess.run(["git", "remote"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip())
+        return bool(subprocess.run(["git", "remote"], capture_output=True).stdout.strip())
     except OSError:
         return False
 
 
-def quoted(word):
-    """`word` as one word of the user's shell."""
-    if POSIX:
-        return shlex.quote(word.replace("\\", "/") if os.name == "nt" else word)
-    return word if re.fullmatch(r"-?[\w/:\\][\w./:\\-]*", word, re.ASCII) else "'" + word.replace("'", "''") + "'"
+def command(*words):
+    """The line of a command, its words quoted for the user's shell."""
+    def quoted(word):
+        if POSIX:
+            return shlex.quote(word.replace("\\", "/") if os.name == "nt" else word)
+        plain = re.fullmatch(r"-?[\w/:\\][\w./:\\-]*", word, re.ASCII)
+        return word if plain else "'" + word.replace("'", "''") + "'"
+
+    return "    " + " ".join(map(quoted, words))
 
 
 def wrapped(line):
-    """A command's line, continued in the user's shell where it passes 80 columns; never inside quotes."""
+    """A command's line, continued in the user's shell after 78 columns; never inside quotes."""
     if len(line) <= 80 or not line.startswith("    "):
         return line
     indent = line[: len(line) - len(line.lstrip())]
     words = re.findall(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""", line)
-    lines = textwrap.wrap(" ".join(word.replace(" ", "\0") for word in words), 78, initial_indent=indent,
-                          subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False)
+    fill = {**FILL, "initial_indent": indent, "subsequent_indent": indent + "  "}
+    lines = textwrap.wrap(" ".join(word.replace(" ", "\0") for word in words), **fill)
     return (" \\\n" if POSIX else " `\n").join(lines).replace("\0", " ")
-
-
-def command(*words):
-    """The line of a command, its words quoted."""
-    return "    " + " ".join(map(quoted, words))
 
 
 def steps(documentation, was_empty, added):
     """The numbered steps, out of the documentation that the repository gets."""
-    sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", documentation, re.MULTILINE | re.DOTALL))
-    publish = sections["Publish"].strip("\n")
+    parts = re.findall(r"(?ms)^## ([^\n]+)\n+(.*?)\n*(?=^## |\Z)", documentation)
+    sections = dict(parts)
+    publish = sections["Publish"]
+    folder, start = os.path.basename(os.getcwd()), os.path.dirname(os.getcwd())
+    near = os.path.realpath(os.environ.get("PWD", "")) == os.path.realpath(start)
+    first = [command("cd", folder if near else os.getcwd())]
     if not was_empty and os.path.lexists(".git"):
-        mine = [command("git", "add", "--", *added)] if added else []
-        mine.append(command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri"))
-        if remote():
-            text = "\n".join(mine + [command("git", "push", "-u", "origin", "HEAD")])
-            publish = publish.split("\n\n")[0] + "\n\n" + text
-        else:
-            publish = re.sub(r"(?s)    git init.*?(?=    gh )", lambda _: "\n".join(mine) + "\n", publish)
-    folder, start = os.path.split(os.getcwd())[::-1]
-    here = folder if os.path.realpath(os.environ.get("PWD", "")) == os.path.realpath(start) else os.getcwd()
-    publish = publish.replace("\n\n", "\n\n" + command("cd", here) + "\n", 1)
-    return publish + "\n\n" + sections["Deploy from " + ("Linux, macOS or Git Bash" if POSIX else "PowerShell")].strip("\n")
+        first += [command("git", "add", "--", *added)] if added else []
+        first += [command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri")]
+        if has_remote():
+            first += [command("git", "push", "-u", "origin", "HEAD")]
+            publish = publish.split("\n\n")[0] + "\n\n"
+        publish = re.sub(r"(?s)    git init.*?(?=    gh )", "", publish)
+    publish = publish.replace("\n\n", "\n\n" + "\n".join(first) + "\n", 1).rstrip()
+    shell = "Linux, macOS or Git Bash" if POSIX else "PowerShell"
+    return publish + "\n\n" + sections["Deploy from " + shell]
 
 
 def show(text):
-    """Print Markdown: headings without their signs, bold on a terminal; no console's encoding stops it."""
+    """Print Markdown: headings without their signs, bold on a terminal; any console can print it."""
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and (POSIX or "WT_SESSION" in os.environ)
     encoding = sys.stdout.encoding or "ascii"
     text = "\n".join(map(wrapped, text.splitlines()))
     text = re.sub(r"(?m)^### (.*)\n*", "\033[1m\\1\033[0m\n" if colour else r"\1\n", text)
-    print(text.rstrip("\n").encode(encoding, "backslashreplace").decode(encoding))
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def main():
-    was_empty = os.listdir() == [STAGING]
+    was_empty = set(os.listdir()) == {STAGING, RENDERED}
     files = staged()
     with open(files[os.path.join("openshift", "README.md")], encoding="utf-8") as source:
         documentation = source.read()
-    script = files[os.path.join("openshift", "image.py")]
-    had_dockerfile = os.path.isfile("Dockerfile")
-    findings = dockerfile_findings(files) if had_dockerfile and script else []
+    wrong = findings(files[os.path.join("openshift", "image.py")]) if os.path.isfile("Dockerfile") else []
     added, kept = place(files)
     shutil.rmtree(STAGING)
+    os.remove(RENDERED)
+    lines = []
+    if kept:
+        lines += ["Kept, they are yours:", textwrap.fill(" ".join(kept), **FILL)]
     if not was_empty:
-        wrap = {"width": 78, "initial_indent": "  ", "subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False}
-        if kept:
-            print("Kept, they are yours:\n" + textwrap.fill(" ".join(sorted(set(kept.values()))), **wrap))
-        print("Added:\n" + (textwrap.fill(" ".join(added), **wrap) if added else "  nothing"))
-        if findings:
-            print("\nYour Dockerfile would not run on the cluster as it is:")
-            for what, cure in findings:
-                print(textwrap.fill("- %s; %s" % (what, cure), **wrap))
-        print()
+        lines += ["Added:", textwrap.fill(" ".join(added) or "nothing", **FILL), ""]
+    if wrong:
+        lines += ["Your Dockerfile would not run on the cluster as it is:"]
+        lines += [textwrap.fill("- %s; %s" % finding, **FILL) for finding in wrong] + [""]
     if CONTEXT["stack"] == "own-dockerfile" and was_empty:
-        print("Replace in Dockerfile what its comments name, when you have code.\n")
-    show(steps(documentation, was_empty, added))
+        lines += ["Replace in Dockerfile what its comments name, when you have code.", ""]
+    show("\n".join(lines + [steps(documentation, was_empty, added)]))
 
 
 if __name__ == "__main__":

@@ -31,12 +31,13 @@ def test_the_added_files_are_added_to_git_by_name(mine):
     assert "git add -- .dockerignore" in text and "git push -u origin HEAD" in text and "gh repo create" not in text
 
 
-def test_a_taken_staging_folder_is_refused(mine):
-    (mine / ".cookiecutter-stacks").mkdir()
-    (mine / ".cookiecutter-stacks" / "mine").write_text("x", encoding="utf-8")
+@pytest.mark.parametrize("name", [".cookiecutter-stacks", ".cookiecutter-rendered"])
+def test_a_taken_staging_name_is_refused(mine, name):
+    (mine / name).mkdir()
+    (mine / name / "mine").write_text("x", encoding="utf-8")
     before = snapshot(mine)
     made = bake(mine.parent, "-f", "-s")
-    assert made.status == 1 and ".cookiecutter-stacks is already in" in made.text and snapshot(mine) == before
+    assert made.status == 1 and f"{name} is already in" in made.text and snapshot(mine) == before
 
 
 def test_a_refused_answer_changes_nothing_there(mine):

@@ -1,7 +1,6 @@
 """Promise 1, 7 and 9: what is generated is whole, valid and has nothing that was not chosen."""
 
 import ast
-import fnmatch
 import json
 import re
 
@@ -151,7 +150,9 @@ def test_a_licence_names_its_owner(tmp_path, license_name):
     assert "Mona Octocat" in text and "{{" not in text and "{%" not in text
 
 
-def test_what_is_copied_has_nothing_to_render():
-    patterns = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_copy_without_render"]
-    copied = [p for p in STAGED.rglob("*") if p.is_file() and any(fnmatch.fnmatch(p.relative_to(STAGED.parent).as_posix(), pattern) for pattern in patterns)]
-    assert copied and not [p for p in copied if re.search(r"cookiecutter\.\w|\{% |^\s*#% ", p.read_text(encoding="utf-8"), re.MULTILINE)]
+def test_what_carries_answers_is_rendered_and_nothing_else():
+    facts = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+    rendered = {f"{part}/{path}" for part, paths in facts["_rendered"].items() for path in paths}
+    rendered |= {f"{stack}/{path}" for stack, entry in facts["_stacks"].items() for path in entry["rendered"]}
+    texts = {p.relative_to(STAGED).as_posix(): p.read_bytes().decode("utf-8", "replace") for p in STAGED.rglob("*") if p.is_file()}
+    assert rendered == {path for path, text in texts.items() if re.search(r"cookiecutter\.\w|\{% |^\s*#% ", text, re.MULTILINE)}
