@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import site
 from pathlib import Path
 
 HOME = Path.home()
@@ -13,6 +14,9 @@ for source in sorted(SHIPPED.rglob("*")):
     if source.is_file() and not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
+
+# A kernel looks where %pip installs only if that folder was there when it started.
+Path(site.getusersitepackages()).mkdir(parents=True, exist_ok=True)
 
 c = get_config()  # noqa: F821
 c.ServerApp.ip = "0.0.0.0"
