@@ -123,7 +123,7 @@ def words(text):
     """The words of every oc, git and gh command that a real shell makes of the printed steps; nothing else is run."""
     code = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
     stubs = "".join(f"{name}() {{ printf '{name}'; printf '\\0%s' \"$@\"; printf '\\n'; }}; " for name in ("oc", "git", "gh"))
-    done = subprocess.run(["sh"], input=f"cd() {{ :; }}; stty() {{ :; }}; GHCR_TOKEN=; {stubs}\nexport PATH=\n{code}\n", capture_output=True, encoding="utf-8", timeout=20)
+    done = subprocess.run(["sh"], input=f"cd() {{ :; }}; stty() {{ :; }}; od() {{ :; }}; tr() {{ :; }}; GHCR_TOKEN=; {stubs}\nexport PATH=\n{code}\n", capture_output=True, encoding="utf-8", timeout=20)
     return [line.split("\0") for line in done.stdout.replace("Token: ", "").split("\n") if line], done.stderr
 
 
