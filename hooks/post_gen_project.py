@@ -27,7 +27,7 @@ FILL = {"width": 78, "initial_indent": "  ", "subsequent_indent": "  ", "break_l
 
 
 def staged():
-    """{path in the repository: where it is staged}, with the answers in; a later part goes first."""
+    """{path in the repository: where it is staged}, answers filled in; a later part goes first."""
     with open(RENDERED, encoding="utf-8") as file:
         chosen = json.load(file)
     for path, text in chosen["rendered"].items():
@@ -133,8 +133,9 @@ def steps(documentation, was_empty, added):
 
 
 def show(text):
-    """Print Markdown: headings without their signs, bold on a terminal; any console can print it."""
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and (POSIX or "WT_SESSION" in os.environ)
+    """Print Markdown: headings without their signs, bold on a terminal; any console can do it."""
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colour = colour and (POSIX or "WT_SESSION" in os.environ)  # what Windows Terminal sets
     encoding = sys.stdout.encoding or "ascii"
     text = "\n".join(map(wrapped, text.splitlines()))
     text = re.sub(r"(?m)^### (.*)\n*", "\033[1m\\1\033[0m\n" if colour else r"\1\n", text)
@@ -146,7 +147,8 @@ def main():
     files = staged()
     with open(files[os.path.join("openshift", "README.md")], encoding="utf-8") as source:
         documentation = source.read()
-    wrong = findings(files[os.path.join("openshift", "image.py")]) if os.path.isfile("Dockerfile") else []
+    script = files[os.path.join("openshift", "image.py")]
+    wrong = findings(script) if os.path.isfile("Dockerfile") else []
     added, kept = place(files)
     shutil.rmtree(STAGING)
     os.remove(RENDERED)
@@ -164,4 +166,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, KeyboardInterrupt) as error:
+        sys.exit("Not finished: %s. Nothing of yours was changed. When that is mended, remove %s and "
+                 "%s from %s and run the same command again: it adds what is still missing."
+                 % (error or "interrupted", STAGING, RENDERED, os.getcwd()))

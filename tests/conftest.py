@@ -45,12 +45,13 @@ class Generated:
         return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file() and ".git" not in p.relative_to(self.path).parts)
 
 
-def bake(folder, *options, **answers):
-    """Run the cookiecutter command in `folder`, as a user does, with the answers on top of ANSWERS."""
-    answers = {**ANSWERS, **answers}
-    config = folder / ".config.yaml"
-    config.write_text(f"cookiecutters_dir: '{folder / '.c'}'\nreplay_dir: '{folder / '.r'}'\n", encoding="utf-8")
-    done = run(sys.executable, "-m", "cookiecutter", "--config-file", str(config), "--no-input", *options, str(TEMPLATE),
+def bake(folder, *options, home=None, python=sys.executable, **answers):
+    """Run the cookiecutter command in `folder`, as a user does, with the answers on top of ANSWERS. What cookiecutter
+    keeps of its own is kept in `home`, by default that folder."""
+    answers, home = {**ANSWERS, **answers}, home or folder
+    config = home / ".config.yaml"
+    config.write_text(f"cookiecutters_dir: '{home / '.c'}'\nreplay_dir: '{home / '.r'}'\n", encoding="utf-8")
+    done = run(python, "-m", "cookiecutter", "--config-file", str(config), "--no-input", *options, str(TEMPLATE),
                *[f"{k}={v}" for k, v in answers.items()], cwd=folder, env={**os.environ, "PWD": str(folder), "PYTHONUTF8": "1"})
     return Generated(done, folder / answers["repo_name"])
 
@@ -104,18 +105,30 @@ def snapshot(folder):
 
 @pytest.fixture
 def mine(tmp_path):
-    """A repository of somebody's, with a Dockerfile on port 8501."""
+    """A repository of somebody's, with a Dockerfile on port 8501 and all that a working copy may hold."""
     top = tmp_path / "Kg_Demo.v1"
     (top / "src").mkdir(parents=True)
-    (top / "Dockerfile").write_text("FROM python:3.12\nUSER app\nEXPOSE 8501/tcp\nCMD python app.py\n", encoding="utf-8")
-    (top / "readme.md").write_text("mine\r\n", encoding="utf-8")
-    (top / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
-    (top / "COPYING").write_text("GPL\n", encoding="utf-8")
-    (top / "openshift").write_text("a file where a folder would go\n", encoding="utf-8")
-    (top / "run.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+    texts = {
+        "Dockerfile": "FROM python:3.12\nUSER app\nEXPOSE 8501/tcp\nCMD python app.py\n",
+        "readme.md": "mine\r\n", "docker-compose.yml": "services: {}\n", "COPYING": "GPL\n", "src/app.py": "print(1)\n", "src/crlf.txt": "a\r\nb\r\n",
+        "openshift": "a file where a folder would go\n", ".stacks": "mine\n", ".gitignore": "*.ignored\n", "secret.ignored": "x\n", "run.sh": "#!/bin/sh\n",
+    }
+    for name, text in texts.items():
+        (top / name).write_bytes(text.encode())
+    (top / "src" / "binary").write_bytes(bytes(range(256)))
     (top / "run.sh").chmod(0o755)
+    (top / "src" / "app.py").chmod(0o444)
+    (top / ".dockerignore").mkdir()  # a folder where a file would go
+    (top / ".dockerignore" / "x").write_bytes(b"x")
     if os.name == "posix":
         (top / "CITATION.cff").symlink_to("nowhere")
-    run("git", "init", "-q", "-b", "main", cwd=top)
-    run("git", "add", "Dockerfile", cwd=top)
+        (top / "link").symlink_to("src/app.py")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "protocol.file.allow=always"]
+    for where, command in [(top / "src", ["init", "-q", "-b", "main"]), (top / "src", ["add", "app.py"]), (top / "src", ["commit", "-q", "-m", "x"]), (top, ["init", "-q", "-b", "main"]),
+                           (top, ["submodule", "--quiet", "add", str(top / "src"), "sub"]), (top, ["add", "Dockerfile", "run.sh", "readme.md"]), (top, ["commit", "-q", "-m", "x"]), (top, ["tag", "v1"])]:
+        assert run(*git, *command, cwd=where).returncode == 0
+    shutil.rmtree(top / "src" / ".git")
+    (top / "run.sh").write_bytes(b"#!/bin/sh\necho dirty\n")
+    (top / "staged").write_bytes(b"staged\n")
+    assert run("git", "add", "staged", cwd=top).returncode == 0
     return top

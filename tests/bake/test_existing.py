@@ -1,22 +1,64 @@
 """Promise 5: nothing of the user's is lost."""
 
 import os
+import shutil
+import subprocess
 
 import pytest
-from conftest import bake, run, snapshot
+from conftest import STACKS, TEMPLATE, bake, need, run, snapshot
+
+STAGING = [".cookiecutter-stacks", ".cookiecutter-rendered"]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs Linux or macOS")
+
+
+def changed(before, folder):
+    """What of a snapshot is no longer as it was."""
+    after = snapshot(folder)
+    return {path: (what, after.get(path)) for path, what in before.items() if after.get(path) != what}
+
+
+def clear(folder):
+    """Remove what an interrupted run left, as it is told to."""
+    for name in STAGING:
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        elif (folder / name).exists():
+            (folder / name).unlink()
 
 
 @pytest.mark.parametrize("options", [("-f",), ("-f", "-s")])
-def test_every_byte_of_a_users_repository_stays(mine, options):
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_byte_of_a_users_repository_stays(mine, options, stack):
     before = snapshot(mine)
-    made = bake(mine.parent, *options, stack="own-dockerfile")
-    after = snapshot(mine)
+    made = bake(mine.parent, *options, stack=stack, storage="5Gi")
     assert made.status == 0, made.text
-    assert {path: after.get(path) for path in before} == before
-    assert (mine / ".github/workflows/publish.yml").is_file() and not (mine / ".cookiecutter-stacks").exists()
-    kept = made.text.split("Kept, they are yours:")[1].split("Added:")[0]
-    assert all(name in kept for name in ("Dockerfile", "readme.md", "docker-compose.yml", "COPYING", "openshift"))
+    assert changed(before, mine) == {}
+    assert (mine / ".github/workflows/publish.yml").is_file() and not any((mine / name).exists() for name in STAGING)
+    said = made.text.split("Kept, they are yours:")[1].split("Added:")[0]
+    assert all(name in said for name in ("Dockerfile", "readme.md", "docker-compose.yml", "COPYING", "openshift", "CITATION.cff", ".gitignore"))
     assert not {"README.md", "compose.yaml", "LICENSE"} & set(os.listdir(mine))
+
+
+def test_skipping_alone_is_refused_and_changes_nothing(mine):
+    before = snapshot(mine)
+    made = bake(mine.parent, "-s", stack="own-dockerfile")
+    assert made.status == 1 and snapshot(mine) == before
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_users_file_at_every_path_of_the_template_stays(tmp_path, stack):
+    other = tmp_path / "other"
+    other.mkdir()
+    paths = bake(other, stack=stack, storage="5Gi").files()
+    mine = tmp_path / "Kg_Demo.v1"
+    for path in paths:
+        (mine / path).parent.mkdir(parents=True, exist_ok=True)
+        (mine / path).write_bytes(b"mine\r\n")
+    before = snapshot(mine)
+    made = bake(tmp_path, "-f", "-s", stack=stack, storage="5Gi")
+    assert made.status == 0 and snapshot(mine) == before, made.text
+    assert "Added:\n  nothing" in made.text
+    assert set(paths) <= set(made.text.split("Kept, they are yours:")[1].split("Added:")[0].split())
 
 
 def test_what_in_a_users_dockerfile_would_not_run_is_said(mine):
@@ -28,10 +70,10 @@ def test_what_in_a_users_dockerfile_would_not_run_is_said(mine):
 def test_the_added_files_are_added_to_git_by_name(mine):
     run("git", "remote", "add", "origin", "https://example.org/x.git", cwd=mine)
     text = bake(mine.parent, "-f", "-s", stack="own-dockerfile").text
-    assert "git add -- .dockerignore" in text and "git push -u origin HEAD" in text and "gh repo create" not in text
+    assert "git add -- .gitattributes" in text and "git push -u origin HEAD" in text and "gh repo create" not in text
 
 
-@pytest.mark.parametrize("name", [".cookiecutter-stacks", ".cookiecutter-rendered"])
+@pytest.mark.parametrize("name", STAGING)
 def test_a_taken_staging_name_is_refused(mine, name):
     (mine / name).mkdir()
     (mine / name / "mine").write_text("x", encoding="utf-8")
@@ -45,3 +87,67 @@ def test_a_refused_answer_changes_nothing_there(mine):
     made = bake(mine.parent, "-f", "-s", port="80")
     assert made.status == 1 and snapshot(mine) == before
     assert " -f -s " in made.text
+
+
+# Imported by every Python that the run starts: at its nth move of a file the hook is killed, or the disk is full.
+ENDING = """
+import errno, os, shutil, signal
+move, moves = shutil.move, []
+def ending(*arguments):
+    moves.append(1)
+    if len(moves) > int(os.environ["ENDS_AT"]):
+        if os.environ["ENDS_BY"] == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return move(*arguments)
+shutil.move = ending
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("by", ["kill", "full"])
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_run_that_ends_half_way_loses_nothing_and_can_be_run_again(mine, monkeypatch, at, by):
+    aside = mine.parent / "aside"
+    aside.mkdir()
+    (aside / "sitecustomize.py").write_text(ENDING, encoding="utf-8")
+    before = snapshot(mine)
+    with monkeypatch.context() as patched:
+        for name, value in {"PYTHONPATH": str(aside), "ENDS_AT": str(at), "ENDS_BY": by}.items():
+            patched.setenv(name, value)
+        ended = bake(mine.parent, "-f", "-s", stack="own-dockerfile")
+    assert ended.status == 1 and changed(before, mine) == {} and len(set(snapshot(mine)) - set(before)) > at
+    if by == "full":
+        assert "Not finished: [Errno 28] No space left on device. Nothing of yours was changed." in ended.text
+    again = bake(mine.parent, "-f", "-s", stack="own-dockerfile")
+    assert again.status == 1 and "If an interrupted run left it there, remove it" in " ".join(again.text.split())
+    clear(mine)
+    done = bake(mine.parent, "-f", "-s", stack="own-dockerfile")
+    assert done.status == 0 and changed(before, mine) == {}
+    missing = {path for path in bake(aside, stack="own-dockerfile").files() if not (mine / path).exists()}
+    assert {path.split("/")[0] for path in missing} == {"README.md", "LICENSE", "CITATION.cff", "compose.yaml", "openshift"}  # what `mine` has by another name
+
+
+@POSIX
+@pytest.mark.parametrize("room", ["a part of the staging folder", "the staging folder"])
+def test_a_full_disk_loses_nothing(mine, room):
+    need(os.geteuid() == 0, "root, to mount a small file system")
+    disk = mine.parent / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], check=True)
+    try:
+        there = disk / mine.name
+        shutil.copytree(mine, there, symlinks=True)
+        before, used = snapshot(there), shutil.disk_usage(disk).used
+        shutil.copytree(TEMPLATE / "{{cookiecutter.repo_name}}" / STAGING[0], disk / "staged")
+        staged = shutil.disk_usage(disk).used - used
+        shutil.rmtree(disk / "staged")
+        size = used + (staged // 2 if "part" in room else staged + 8192)
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
+        made = bake(disk, "-f", "-s", home=mine.parent, stack="fastapi")
+        assert made.status == 1 and "No space left on device" in made.text and changed(before, there) == {}, made.text
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        clear(there)
+        assert bake(disk, "-f", "-s", home=mine.parent, stack="fastapi").status == 0 and changed(before, there) == {}
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
