@@ -93,6 +93,23 @@ def pytest_xdist_make_scheduler(config, log):
     return ByWhatIsShared(config, log)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What ran, by level, and how long its tests took (two processes share the machine, so their sum is not the clock's)."""
+    levels = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            level = levels.setdefault(Path(report.nodeid.split("::")[0]).parent.name, {})
+            level[outcome] = level.get(outcome, 0) + 1
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if hasattr(report, "duration"):
+                level = levels.setdefault(Path(report.nodeid.split("::")[0]).parent.name, {})
+                level["seconds"] = level.get("seconds", 0) + report.duration
+    for name, level in sorted(levels.items()):
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in level.items() if outcome != "seconds")
+        terminalreporter.write_line(f"level {name}: {counts}; {level.get('seconds', 0):.0f} s")
+
+
 def snapshot(folder):
     """{path: what it is} of everything below a folder: bytes, mode, time of content; links by their target."""
     found = {}
