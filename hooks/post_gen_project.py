@@ -77,7 +77,8 @@ def findings(script):
     import runpy  # here, and subprocess below: a new folder, the common case, needs neither
 
     with open("Dockerfile", encoding="utf-8", errors="replace") as mine:
-        return runpy.run_path(script)["findings"](mine.read(), CONTEXT["port"])
+        port = CONTEXT["port"] if "web" in CONTEXT["_stacks"][CONTEXT["stack"]]["parts"] else None
+        return runpy.run_path(script)["findings"](mine.read(), port)
 
 
 def has_remote():

@@ -9,6 +9,7 @@ import re
 import sys
 
 CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
+FACTS = CONTEXT.get("_stacks", {}).get(CONTEXT.get("stack"), {})
 STAGING = (".cookiecutter-stacks", ".cookiecutter-rendered")  # what post_gen_project.py removes
 OLDEST = (2, 1, 1)  # the first cookiecutter that has all that the template uses
 WINDOWS = os.name == "nt" and "MSYSTEM" not in os.environ  # MSYSTEM is set in Git Bash
@@ -90,8 +91,11 @@ RULES = {  # question: (what the whole answer matches, what is allowed[, what el
              "application listen on 8080 or above", lambda port: 1024 <= int(port) <= 65535),
     # DSRI (openshift-storage): at most 10Ti a claim.
     "storage": (r"none|\+?([0-9]{1,20}(\.[0-9]{0,9})?|\.[0-9]{1,9})([KMGTPE]i|[mkMGTPE]?|[eE][+-]?"
-                r"[0-9]{1,2})", "none, or a size above 0 and at most 10Ti, such as 5Gi",
-                lambda size: size == "none" or 0 < bytes_of(size) <= 10 * 1024**4),
+                r"[0-9]{1,2})", "%s above 0 and at most 10Ti, such as 5Gi" % (
+                    "this stack keeps its results there: a size" if FACTS.get("needs_storage")
+                    else "none, or a size"),
+                lambda size: not FACTS.get("needs_storage") if size == "none"
+                else 0 < bytes_of(size) <= 10 * 1024**4),
     "license": one_of("MIT", "Apache-2.0", "BSD-3-Clause", "none"),
 }
 
@@ -105,9 +109,15 @@ def right(key, answer):
 def problems(answers):
     """{question: what is allowed} for every wrong answer."""
     wrong = {key: RULES[key][1] for key in RULES if not right(key, answers[key])}
-    label = CONTEXT["__app_name"] + "-" + answers["openshift_project"]
-    # DNS (RFC 1035) has 63 characters a label; the router makes the address's first one of these.
-    if len(label) > 63 and not {"repo_name", "openshift_project"} & set(wrong):
+    name = CONTEXT["__app_name"]
+    # DNS (RFC 1035) has 63 characters a label; behind a job's name stand the run and the pod.
+    if len(name) > FACTS.get("longest_name", 63) and "repo_name" not in wrong:
+        wrong["repo_name"] = "a shorter one: %s has %d characters; %d are possible" % (
+            name, len(name), FACTS["longest_name"])
+    label = name + "-" + answers["openshift_project"]
+    # The router makes the address's first label of these two.
+    has_route = "route.yaml" in FACTS.get("resources", ["route.yaml"])
+    if has_route and len(label) > 63 and not {"repo_name", "openshift_project"} & set(wrong):
         wrong["openshift_project"] = (
             "a shorter one, or a shorter repo_name: the address starts with %s, which has %d "
             "characters; 63 are possible" % (label, len(label)))
