@@ -75,9 +75,19 @@ def repository(stack, storage, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def docker():
+def docker(tmp_path_factory):
+    """A running Docker, with logins of the tests' own: the user's are neither used nor changed."""
     need(shutil.which("docker") and run("docker", "version").returncode == 0, "a running Docker: docs.docker.com/get-docker")
     need("io.containerd.snapshotter" in run("docker", "info", "-f", "{{.DriverStatus}}").stdout, "Docker with the containerd image store (Docker Engine 29)")
+    theirs, ours = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"), tmp_path_factory.mktemp("docker")
+    for name in ("cli-plugins", "contexts", "buildx"):
+        if (theirs / name).is_dir():
+            (ours / name).symlink_to(theirs / name)
+    settings = json.loads((theirs / "config.json").read_text(encoding="utf-8")) if (theirs / "config.json").is_file() else {}
+    (ours / "config.json").write_text(json.dumps({k: v for k, v in settings.items() if k not in ("auths", "credsStore", "credHelpers")}), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_CONFIG", str(ours))
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)
