@@ -1,6 +1,6 @@
 """Promise 1 and 3: the publish workflow, run whole by act: what runs as on the cluster is published, nothing else.
 
-The actions' own code is run where ACTIONS_MIRROR names a folder of <owner>+<name> checkouts; else their stand-ins in `actions`.
+An action's own code is run where ACTIONS_MIRROR names a folder with its checkout, <owner>+<name>; else its stand-in in `actions`.
 """
 
 import json
@@ -14,8 +14,15 @@ import yaml
 from conftest import TEMPLATE, bake, need, run, tool
 
 USER, TOKEN, READ = (os.environ.get("GHCR_" + name, "") for name in ("USER", "TOKEN", "READ_TOKEN"))
-ACTIONS = Path(os.environ.get("ACTIONS_MIRROR") or Path(__file__).with_name("actions"))
+STAND_INS = Path(__file__).with_name("actions")
 PUBLISH = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks" / "every" / ".github" / "workflows" / "publish.yml"
+
+
+def action(uses):
+    """The folder with the code that is run for a step's `uses`."""
+    name = uses.partition("@")[0].replace("/", "+")
+    mirror = Path(os.environ.get("ACTIONS_MIRROR") or STAND_INS)
+    return (mirror if (mirror / name).is_dir() else STAND_INS) / name
 
 
 @pytest.fixture
@@ -38,15 +45,15 @@ def repository(docker, tmp_path):
         images.append(made.image)
         return made
 
-    def publish(made, event="push", token=TOKEN, secrets=(), visibility="private", **payload):
+    def publish(made, event="push", token=TOKEN, secrets=(), visibility="private", attempt=1, **payload):
         """(exit status, log) of the workflow for an event."""
         payload = {"ref": "refs/heads/trunk", **payload, "repository": {"default_branch": "trunk", "visibility": visibility, "private": visibility == "private"}}
         (tmp_path / "event.json").write_text(json.dumps(payload), encoding="utf-8")
         options = []
         for uses in set(re.findall(r"uses: (\S+)", PUBLISH.read_text(encoding="utf-8"))):
-            options += ["--local-repository", f"{uses}={ACTIONS / uses.partition('@')[0].replace('/', '+')}"]
+            options += ["--local-repository", f"{uses}={action(uses)}"]
         done = run(act, event, "-e", str(tmp_path / "event.json"), "-P", "ubuntu-24.04=-self-hosted", *options, "-s", f"GITHUB_TOKEN={token}",
-                   *[part for secret in secrets for part in ("-s", secret)], "--actor", USER, "--no-cache-server", cwd=made.path)
+                   *[part for secret in secrets for part in ("-s", secret)], "--env", f"GITHUB_RUN_ATTEMPT={attempt}", "--actor", USER, "--no-cache-server", cwd=made.path)
         return done.returncode, done.stdout + done.stderr
 
     make.publish = publish
@@ -104,6 +111,18 @@ def test_a_version_tag_does_not_move_latest(repository):
     assert digest(made.image + ":1.2.3") == digest(made.image + ":1.2") is not None and digest(made.image + ":latest") is None
 
 
+def test_a_run_again_gives_the_same_tags_a_newer_image(repository):
+    made = repository(stack="own-dockerfile")
+    sha = run("git", "rev-parse", "--short=7", "HEAD", cwd=made.path).stdout.strip()
+    published = []
+    for attempt in (1, 2):
+        status, log = repository.publish(made, attempt=attempt)
+        assert status == 0, log
+        published.append({digest(f"{made.image}:{tag}") for tag in ("latest", "trunk", "sha-" + sha)})
+        assert len(published[-1]) == 1 and f"{made.image}@{min(published[-1])}" in log
+    assert published[0] != published[1], "the newer one says which attempt made it"
+
+
 def test_a_push_to_another_branch_starts_nothing(repository):
     made = repository(stack="own-dockerfile")
     status, log = repository.publish(made, ref="refs/heads/idea")
@@ -136,5 +155,5 @@ def test_every_action_has_its_stand_in():
     for job in yaml.safe_load(PUBLISH.read_text(encoding="utf-8"))["jobs"].values():
         for step in job["steps"]:
             if "uses" in step:
-                stand_in = yaml.safe_load((Path(__file__).with_name("actions") / step["uses"].partition("@")[0].replace("/", "+") / "action.yml").read_text(encoding="utf-8"))
+                stand_in = yaml.safe_load((STAND_INS / step["uses"].partition("@")[0].replace("/", "+") / "action.yml").read_text(encoding="utf-8"))
                 assert set(step.get("with", {})) - {"persist-credentials"} <= set(stand_in.get("inputs", {})), step["uses"]
