@@ -90,6 +90,19 @@ def docker(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session")
+def cluster(docker):
+    """The shell's environment in which the printed commands run: a cluster, a registry that takes images, `oc`."""
+    need(os.environ.get("KUBECONFIG") and shutil.which("kubectl"), "KUBECONFIG, of a cluster to try on, and kubectl")
+    user, token, read = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_TOKEN", "GHCR_READ_TOKEN"))
+    need(user and token and read, "GHCR_USER, GHCR_TOKEN (may publish) and GHCR_READ_TOKEN (may read)")
+    env = {**os.environ, "PS1": "ready> ", "TERM": "dumb", "HISTFILE": ""}
+    if not shutil.which("oc"):
+        env["PATH"] = f"{TEMPLATE / 'tests' / 'cluster'}{os.pathsep}{env['PATH']}"
+    assert run("docker", "login", "ghcr.io", "-u", user, "--password-stdin", input=token).returncode == 0
+    return env
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """One process has all that shares this machine's Docker, one the versions of cookiecutter; the rest goes where there is room."""

@@ -3,54 +3,20 @@
 import json
 import os
 import re
-import shutil
 import sys
-import time
 import uuid
 from pathlib import Path
 
 import pytest
-from conftest import FACTS, bake, need, run
+from conftest import FACTS, bake, run
+from terminal import blocks, paste, shell
 
-USER, TOKEN, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_TOKEN", "GHCR_READ_TOKEN"))
-
-
-@pytest.fixture(scope="module")
-def cluster(docker):
-    """The shell's environment in which the printed commands run."""
-    need(os.environ.get("KUBECONFIG") and shutil.which("kubectl"), "KUBECONFIG, of a cluster to try on, and kubectl")
-    need(USER and TOKEN and READ, "GHCR_USER, GHCR_TOKEN (may publish) and GHCR_READ_TOKEN (may read)")
-    env = {**os.environ, "PS1": "ready> ", "TERM": "dumb", "HISTFILE": ""}
-    if not shutil.which("oc"):
-        env["PATH"] = f"{Path(__file__).parent}{os.pathsep}{env['PATH']}"
-    assert run("docker", "login", "ghcr.io", "-u", USER, "--password-stdin", input=TOKEN).returncode == 0
-    return env
-
-
-def blocks(text):
-    """{step's number: its blocks of commands} of the printed steps."""
-    found = {}
-    for number, step in re.findall(r"(?m)^(\d)\. (.*(?:\n(?!\d\. ).*)*)", text):
-        found[number] = [b for b in re.findall(r"(?m)(?:^    .*\n?)+", step)]
-    return found
-
-
-def paste(shell, block, *typed):
-    """Paste a block whole, without bracketed paste, then type; what was printed until the next prompt."""
-    shell.send("".join(line[4:] + "\n" for line in block.rstrip("\n").split("\n")))
-    for prompt, answer in typed:
-        shell.expect(f"(?<!'){prompt}")  # printed, not the echo of what was pasted
-        time.sleep(0.3)
-        shell.sendline(answer)
-    shell.send("echo do''ne-$?\n")
-    shell.expect(r"done-(\d+)", timeout=330)
-    return shell.before
+USER, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_READ_TOKEN"))
 
 
 @pytest.fixture
 def bring_up(cluster, tmp_path):
     """A function that publishes a repository's image, pastes the printed steps 3 to 5, and gives the Ready pod and its Service's address."""
-    pexpect = pytest.importorskip("pexpect")
     done = []
 
     def bring(made, project, app):
@@ -62,16 +28,15 @@ def bring_up(cluster, tmp_path):
         checked = run(sys.executable, str(made / "openshift/image.py"), "test", image)
         assert checked.returncode == 0, checked.stdout + checked.stderr
         steps = blocks(made.text)
-        shell = pexpect.spawn("bash", ["--norc", "--noprofile"], env=cluster, cwd=str(made.path), encoding="utf-8", timeout=60, echo=True, dimensions=(50, 200))
-        shell.send("bind 'set enable-bracketed-paste off'; set +o history\n")
+        terminal = shell(cluster, made.path)
         seen = []
         try:
-            seen.append(paste(shell, steps["3"][0]))
-            seen.append(paste(shell, steps["4"][0], ("Token: ", READ)))
-            seen.append(paste(shell, steps["4"][0], ("Token: ", READ)))  # a renewal is the same command
-            seen.append(paste(shell, steps["5"][0]))
+            seen.append(paste(terminal, steps["3"][0]))
+            seen.append(paste(terminal, steps["4"][0], ("Token: ", READ)))
+            seen.append(paste(terminal, steps["4"][0], ("Token: ", READ)))  # a renewal is the same command
+            seen.append(paste(terminal, steps["5"][0]))
         finally:
-            shell.close(force=True)
+            terminal.close(force=True)
         assert "successfully rolled out" in seen[-1], "\n".join(seen)
         assert READ not in "".join(seen)
         pod = json.loads(run("kubectl", "-n", project, "get", "pod", "-l", f"app.kubernetes.io/name={app}", "-o", "json").stdout)["items"][0]["metadata"]["name"]
