@@ -15,8 +15,8 @@ OLDEST = (2, 1, 1)  # the first cookiecutter that has all that the template uses
 WINDOWS = os.name == "nt" and "MSYSTEM" not in os.environ  # MSYSTEM is set in Git Bash
 # Unicode: controls, line and paragraph separators, bidirectional controls (UAX 9), the byte order
 # mark, surrogates, and what YAML 1.2 (5.1) does not take.
-HIDDEN = ("\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-          "\ufdd0-\ufdef\ufeff\ufff9-\uffff")
+HIDDEN = ("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+          "\ufdd0-\ufdef\ufeff\ufff9-\uffff]")
 LOGIN = "[A-Za-z0-9]+(-[A-Za-z0-9]+)*"
 LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"  # RFC 1123 (Kubernetes, Object Names and IDs)
 DOMAIN = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -42,9 +42,9 @@ def cookiecutter_version():
 
 def text(longest):
     """The rule for a free text: any script, any sign; nothing that hides, reorders or breaks."""
-    return (r"(?!\s)[^%s]{1,%d}(?<!\s)" % (HIDDEN, longest),
+    return ("(?s).{1,%d}" % longest,
             "1 to %d characters on one line, no space at either end; no control or bidirectional "
-            "characters" % longest)
+            "characters" % longest, lambda s: s == s.strip() and not re.search(HIDDEN, s))
 
 
 def one_of(*choices):
