@@ -1,10 +1,15 @@
 """What the tests share: generating as a user does, and the words for what a machine lacks."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -101,6 +106,46 @@ def cluster(docker):
         env["PATH"] = f"{TEMPLATE / 'tests' / 'cluster'}{os.pathsep}{env['PATH']}"
     assert run("docker", "login", "ghcr.io", "-u", user, "--password-stdin", input=token).returncode == 0
     return env
+
+
+@contextlib.contextmanager
+def as_the_cluster(image, *options, user="1000650000:0", port=8080):
+    """Run an image under the cluster's constraints, until the end of the block; its address, once it answers there."""
+    started = run("docker", "run", "-d", "--user", user, "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/tmp", "--publish", f"127.0.0.1::{port}", *options, image)
+    assert started.returncode == 0, started.stderr
+    name = started.stdout.strip()
+    try:
+        address = run("docker", "port", name, f"{port}/tcp").stdout.strip()
+        end = time.monotonic() + 30
+        while address and not answers(address) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert address and answers(address), run("docker", "logs", name)
+        yield address
+    finally:
+        run("docker", "rm", "-f", name)
+
+
+def answers(address):
+    """Whether something speaks HTTP there, whatever it says."""
+    try:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://{address}/", timeout=5).close()
+    except urllib.error.HTTPError:
+        pass
+    except OSError:
+        return False
+    return True
+
+
+def browse(address, *options):
+    """The page as a browser has it after its scripts have run."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    need(chromium, "chromium, a browser: apt install chromium")
+    quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
+    profile = tempfile.mkdtemp()
+    done = run(chromium, "--headless", "--no-sandbox", "--disable-gpu", *quiet, f"--user-data-dir={profile}", "--virtual-time-budget=10000", *(options or ["--dump-dom"]), address)
+    shutil.rmtree(profile, ignore_errors=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -117,6 +117,8 @@ def check_files(top, answers):
     if "app/settings.py" in texts:
         values = {n.target.id: n.value.value for n in ast.walk(ast.parse(texts["app/settings.py"])) if isinstance(n, ast.AnnAssign) and isinstance(n.value, ast.Constant)}
         assert (values["title"], values["description"], values["author"]) == (name, description, author)
+    if "src/about.json" in texts:
+        assert json.loads(texts["src/about.json"]) == {"name": name, "description": description, "author": author}
 
 
 def words(text):
@@ -173,8 +175,9 @@ FIXED = ["\"'`$(id) %PATH% \\", "a: b # c", "- x", "!!int 3", "& * > |", "<b>&am
          "{{ cookiecutter.email }} {% if %} {# #}", "#% if x", "'''\"\"\"", "a\u200bb", "{"]
 
 
+@pytest.mark.parametrize("stack", ["fastapi", "react"])
 @pytest.mark.parametrize("text", FIXED)
-def test_a_text_that_some_language_would_read_arrives_as_it_is(text):
-    good = {"repo_name": "Kg_Demo.v1", "stack": "fastapi", "github_owner": "MaastrichtU-IDS", "github_username": "octocat", "email": "a@b.nl", "openshift_project": "demo", "service_account": "default",
+def test_a_text_that_some_language_would_read_arrives_as_it_is(text, stack):
+    good = {"repo_name": "Kg_Demo.v1", "stack": stack, "github_owner": "MaastrichtU-IDS", "github_username": "octocat", "email": "a@b.nl", "openshift_project": "demo", "service_account": "default",
             "pull_secret_name": "s", "port": "8080", "storage": "5Gi", "license": "MIT", "project_name": text, "description": text, "full_name": text}
     assert check(good) == "taken"

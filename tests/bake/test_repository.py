@@ -18,6 +18,8 @@ ONLY = {
                 "requirements-dev.txt", "tests/test_app.py"},
     "own-dockerfile": set(),
     "jupyterlab": {"jupyter_server_config.py", "notebooks/start.ipynb", "requirements.in", "requirements.txt"},
+    "react": {".npmrc", "eslint.config.js", "index.html", "package-lock.json", "package.json", "public/favicon.svg", "server/nginx.conf.template", "server/start.sh",
+              "src/App.test.tsx", "src/App.tsx", "src/about.json", "src/backend.ts", "src/index.css", "src/main.tsx", "tsconfig.json", "vite.config.ts"},
 }
 STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
 QUESTIONS = ["project_name", "repo_name", "description", "stack", "github_owner", "github_username", "full_name", "email", "openshift_project",
@@ -117,8 +119,16 @@ def test_nothing_comes_from_dockerhub_and_no_index_is_named(repository):
     for name in repository.files():
         text = (repository / name).read_text(encoding="utf-8")
         assert not re.search(r"docker\.io|hub\.docker\.com|^# *syntax=|index-url|registry\.npmjs", text.replace('"docker.io", "index.docker.io", "registry-1.docker.io"', ""), re.MULTILINE), name
-    for base in re.findall(r"^FROM (?:--\S+ )?(\S+)", (repository / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE):
-        assert base.startswith(("ghcr.io/", "quay.io/", "registry.access.redhat.com/")) or base in ("base", "dependencies")
+    stages = set()
+    for base, name in re.findall(r"^FROM (?:--\S+ )?(\S+)(?: AS (\S+))?", (repository / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE):
+        assert base.startswith(("ghcr.io/", "quay.io/", "registry.access.redhat.com/")) or base in stages
+        stages.add(name)
+
+
+def test_the_lock_file_names_no_address_and_a_hash_for_each_package():
+    for lock in STAGED.rglob("package-lock.json"):
+        packages = {where: what for where, what in json.loads(lock.read_text(encoding="utf-8"))["packages"].items() if where}
+        assert packages and all("resolved" not in what and what["integrity"].startswith("sha512-") for what in packages.values())
 
 
 def test_actions_are_pinned_by_commit(repository):
