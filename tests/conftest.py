@@ -110,7 +110,7 @@ def cluster(docker):
 
 @contextlib.contextmanager
 def as_the_cluster(image, *options, user="1000650000:0", port=8080):
-    """Run an image under the cluster's constraints, until the end of the block; its address, once it answers there."""
+    """Run an image under the cluster's constraints, until the end of the block: (the container, its address), once it answers there."""
     started = run("docker", "run", "-d", "--user", user, "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/tmp", "--publish", f"127.0.0.1::{port}", *options, image)
     assert started.returncode == 0, started.stderr
     name = started.stdout.strip()
@@ -120,7 +120,7 @@ def as_the_cluster(image, *options, user="1000650000:0", port=8080):
         while address and not answers(address) and time.monotonic() < end:
             time.sleep(0.1)
         assert address and answers(address), run("docker", "logs", name)
-        yield address
+        yield name, address
     finally:
         run("docker", "rm", "-f", name)
 

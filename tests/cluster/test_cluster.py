@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import FACTS, bake, run
+from conftest import FACTS, bake, browse, run
 from terminal import blocks, paste, shell
 
 USER, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_READ_TOKEN"))
@@ -113,6 +113,26 @@ def test_a_cell_runs_over_the_websocket_and_what_it_installs_outlives_the_pod(br
     page(address, "/api")
     said = cell("import mine\nprint(mine.__file__)", secret)
     assert said.returncode == 0 and said.stdout.startswith("/home/jovyan/.local/"), said.stdout + said.stderr
+
+
+def test_two_repositories_are_one_application_in_a_browser(bring_up, tmp_path):
+    page_name, api_name = (f"{what}-{uuid.uuid4().hex[:6]}" for what in ("page", "api"))
+    front = bake(tmp_path, repo_name=page_name, stack="react", github_username=USER)
+    back = bake(tmp_path, repo_name=api_name, stack="fastapi", github_username=USER)
+    assert front.status == back.status == 0, front.text + back.text
+    manifest = front / "openshift/deployment.yaml"
+    text, count = re.subn(r'("BACKEND_URL"\n +value: )""', rf'\1"http://{api_name}"', manifest.read_text(encoding="utf-8"))
+    assert count == 1
+    manifest.write_text(text, encoding="utf-8")
+    # As fastapi's README says: no Route of its own.
+    kustomization = back / "openshift/kustomization.yaml"
+    kustomization.write_text(kustomization.read_text(encoding="utf-8").replace("  - route.yaml\n", ""), encoding="utf-8")
+    _, address = bring_up(front, "demo-project", page_name)
+    page(address)
+    assert "The backend does not answer (status 502)." in browse(f"http://{address}/")
+    bring_up(back, "demo-project", api_name)
+    page(address, "/api/healthz")
+    assert '<pre>{"status":"ok"}</pre>' in browse(f"http://{address}/any/route")
 
 
 def test_a_repository_that_was_there_comes_up_with_its_own_dockerfile(bring_up, tmp_path):

@@ -1,5 +1,6 @@
 """The react stack's image: how it caches, compresses and guards what it serves; its backend named at run time; any text arrives."""
 
+import concurrent.futures
 import gzip
 import html.parser
 import http.client
@@ -25,9 +26,10 @@ HEADERS = {
 }
 # Says what it was asked, and sends headers of its own.
 BACKEND = """
-import http.server, json
+import http.server, json, time
 class Echo(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        time.sleep(3 if "slow" in self.path else 0)
         body = json.dumps({"path": self.path, **self.headers}).encode()
         self.send_response(307 if "away" in self.path else 200)
         for name, value in {"X-Frame-Options": "SAMEORIGIN", "Strict-Transport-Security": "max-age=1", "Cache-Control": "max-age=7", "Location": "http://" + self.headers["Host"] + "/there", "Content-Length": str(len(body))}.items():
@@ -67,7 +69,7 @@ def network(docker):
 @pytest.fixture(scope="module")
 def alone(image):
     """The address of a pod without a backend."""
-    with as_the_cluster(image) as address:
+    with as_the_cluster(image) as (_, address):
         yield address
 
 
@@ -122,7 +124,7 @@ def test_every_answer_has_the_security_headers(alone, method, path, status):
 
 def test_the_backend_is_named_at_run_time_and_may_come_later(image, network):
     backend = []
-    with as_the_cluster(image, "--network", network, "--env", "BACKEND_URL=http://api:8000/") as address:
+    with as_the_cluster(image, "--network", network, "--env", "BACKEND_URL=http://api:8000/") as (name, address):
         try:
             assert json.loads(ask(address, "/config.json")[2]) == {"backend": "/api"}
             status, headers, _ = ask(address, "/api/x")
@@ -141,6 +143,12 @@ def test_the_backend_is_named_at_run_time_and_may_come_later(image, network):
             status, headers, _ = ask(address, "/api/away")
             assert (status, headers["Location"]) == (307, "/api/there")
             assert ask(address, "/api/upload", "POST", b"x" * 3_000_000)[2] == b"3000000"
+            with concurrent.futures.ThreadPoolExecutor() as pool:  # a stop, as the cluster does it, lets what is under way come to its end
+                slow = pool.submit(ask, address, "/api/slow")
+                time.sleep(1)
+                run("docker", "stop", "--time", "10", name)
+                assert slow.result()[0] == 200
+            assert json.loads(run("docker", "inspect", name).stdout)[0]["State"]["ExitCode"] == 0
         finally:
             for container in backend:
                 run("docker", "rm", "-f", container)
