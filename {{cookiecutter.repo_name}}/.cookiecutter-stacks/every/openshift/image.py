@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs an image here as the cluster will, and says in words what would go wrong there.
 
-    python3 openshift/image.py test IMAGE              start IMAGE as openshift/ says, and ask its readiness probe
-    python3 openshift/image.py rollout IMAGE@DIGEST    print the command that brings IMAGE to the cluster
-    python3 openshift/image.py dockerfile FILE PORT    list what in a Dockerfile would not run there
+    python3 openshift/image.py test IMAGE              start IMAGE as openshift/ says, and ask its readiness probe;
+                                                       a job's image has to end well on what example/ holds
+    python3 openshift/image.py rollout IMAGE@DIGEST    print the commands that bring IMAGE to the cluster
+    python3 openshift/image.py dockerfile FILE [PORT]  list what in a Dockerfile would not run there
 
 Needs Python 3.9, Docker, and kubectl or oc. Exit status 0: it works; 1: it does not, and why is said; 2: it was not tried.
 """
@@ -26,6 +27,10 @@ ANY_UID = "1000650000:0"
 # CRI-O's default capabilities, which a container that drops none has (cri-o, crio.conf, default_capabilities).
 CRIO = ["CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "KILL"]
 DEADLINE = 120  # seconds, where the manifest's startup probe does not say
+# Where the objects that start pods keep what a pod is.
+PODS = {"Deployment": ("spec", "template", "spec"), "CronJob": ("spec", "jobTemplate", "spec", "template", "spec")}
+# What a job's test run finds on the storage, in place of what people put there.
+EXAMPLE = HERE.parent / "example"
 
 
 def stop(text, status=1):
@@ -60,13 +65,15 @@ def manifests():
 
 
 def workload(objects):
-    """(Deployment, its pod's specification, its container): the container has the Deployment's name."""
+    """(Deployment or CronJob, its pod's specification, its container): the container has the object's name."""
     for item in objects:
-        if item["kind"] == "Deployment":
-            pod = item["spec"]["template"]["spec"]
+        if item["kind"] in PODS:
+            pod = item
+            for step in PODS[item["kind"]]:
+                pod = pod[step]
             named = [c for c in pod["containers"] if c["name"] == item["metadata"]["name"]]
             return item, pod, (named or pod["containers"])[0]
-    stop("openshift/ has no Deployment.")
+    stop("openshift/ has no Deployment and no CronJob.")
 
 
 def environment(container, objects):
@@ -122,6 +129,19 @@ def docker_options(pod, container, objects):
     return options
 
 
+def job_options(pod, container):
+    """The options of `docker run` that make one container the whole Job, with the examples on its storage."""
+    options = ["--env", "JOB_COMPLETION_INDEX=0"]
+    if any(variable["name"] == "JOB_COMPLETIONS" for variable in container.get("env", [])):
+        options += ["--env", "JOB_COMPLETIONS=1"]
+    storage = {v["name"] for v in pod.get("volumes", []) if "persistentVolumeClaim" in v}
+    for mount in container.get("volumeMounts", []):
+        if mount["name"] in storage and EXAMPLE.is_dir():
+            for path in sorted(EXAMPLE.iterdir()):
+                options += ["--volume", f"{path}:{mount['mountPath']}/{path.name}:ro"]
+    return options
+
+
 def probe(port, check):
     """None where the probe is content, else what it found. `check` is the manifest's probe, `port` this machine's."""
     wait = check.get("timeoutSeconds", 1)
@@ -172,16 +192,21 @@ SIGNS = [
 ]
 
 
+def why_it_ended(state, log, file, then, unknown):
+    """The rule that was most likely broken by what ended by itself, and the cure, in words."""
+    if state.get("OOMKilled"):
+        return f"It was ended for using more memory than its limit.\nCure: raise resources.limits.memory in openshift/{file}."
+    for sign, cure in SIGNS:
+        if re.search(sign, log, re.IGNORECASE):
+            return cure
+    extra = f"\nThese come from the cluster and are not set here: {', '.join(unknown)}." if unknown else ""
+    return f"It ended by itself with status {state['ExitCode']}; {then}. Its log says why.{extra}"
+
+
 def why(name, state, log, check, port, last, unknown):
     """The rule that was most likely broken, and the cure, in words."""
-    if state.get("OOMKilled"):
-        return "It was ended for using more memory than its limit.\nCure: raise resources.limits.memory in openshift/deployment.yaml."
-    for sign, cure in SIGNS:
-        if not state["Running"] and re.search(sign, log, re.IGNORECASE):
-            return cure
     if not state["Running"]:
-        extra = f"\nThese come from the cluster and are not set here: {', '.join(unknown)}." if unknown else ""
-        return f"It ended by itself with status {state['ExitCode']}; on the cluster it would be started again and again. Its log says why.{extra}"
+        return why_it_ended(state, log, "deployment.yaml", "on the cluster it would be started again and again", unknown)
     open_ports = listening(name)
     if (port, True) in open_ports and (port, False) not in open_ports:
         return f"It listens on 127.0.0.1:{port} only, which nothing outside the container reaches.\nCure: listen on 0.0.0.0."
@@ -197,36 +222,76 @@ def why(name, state, log, check, port, last, unknown):
 
 
 def test(image):
-    """Start `image` as openshift/ says the cluster will, and ask its readiness probe; its failure is said in words."""
+    """Start `image` as openshift/ says the cluster will; its failure is said in words."""
     objects = manifests()
-    _, pod, container = workload(objects)
+    item, pod, container = workload(objects)
     status, text = run("docker", "image", "inspect", image)
     if status:
         stop(f"There is no image {image} here: docker build -t {image} .", 2)
     about = json.loads(text)[0]
     if (about["Os"], about["Architecture"]) != ("linux", "amd64"):
         stop(f"FAILED: the image is for {about['Os']}/{about['Architecture']}, the cluster for linux/amd64.\nCure: docker build --platform linux/amd64")
+    unknown = environment(container, objects)[1]
+    if unknown:
+        print(f"Not set here, as only the cluster knows it: {', '.join(unknown)}")
+    options, user = docker_options(pod, container, objects), "the image’s own user" if pod.get("serviceAccountName") == "anyuid" else "user " + ANY_UID
+    (test_job if item["kind"] == "CronJob" else test_service)(image, pod, container, options, unknown, user)
+
+
+def start(options, image, container):
+    """(the container's name, whether it could be started, what Docker said) of `docker run --detach`."""
+    name = f"image-test-{os.getpid()}-{time.monotonic_ns()}"
+    status, said = run("docker", "run", "--detach", "--name", name, *options, image, *container.get("command", [])[1:], *container.get("args", []))
+    if not status:
+        print("docker run %s %s" % (" ".join(options), image))
+    return name, not status, said
+
+
+def state_of(name):
+    return json.loads(run("docker", "inspect", name)[1])[0]["State"]
+
+
+def fail(log, reason):
+    print("--- the container's log ---\n" + log + "\n---")
+    stop("FAILED: " + reason)
+
+
+def test_job(image, pod, container, options, unknown, user):
+    """One pod in place of all: it has to end with status 0."""
+    name, started, log = start(options + job_options(pod, container), image, container)
+    try:
+        state, begin = {"Running": False, "ExitCode": "125 of Docker"}, time.monotonic()
+        if started:
+            state = state_of(name)
+            while state["Running"] and time.monotonic() < begin + DEADLINE:
+                time.sleep(0.3)
+                state = state_of(name)
+            log = run("docker", "logs", "--tail", "200", name)[1]
+        if state["Running"]:
+            fail(log, f"It did not end within {DEADLINE} seconds.\nCure: keep example/ small; it is there to show that the image can work.")
+        if state["ExitCode"] != 0:
+            fail(log, why_it_ended(state, log, "cronjob.yaml", "a run that ends with another status than 0 has failed", unknown))
+        print(f"passed: ended with status 0 as {user}; the end of its log:\n" + "\n".join(log.splitlines()[-3:]))
+    finally:
+        run("docker", "rm", "--force", name)
+
+
+def test_service(image, pod, container, options, unknown, user):
+    """The image's readiness probe has to be content."""
     ports = {p.get("name"): p["containerPort"] for p in container.get("ports", [])}
     check = container.get("readinessProbe") or {"tcpSocket": {"port": next(iter(ports.values()), 8080)}}
     wanted = (check.get("httpGet") or check.get("tcpSocket") or stop("The readiness probe is neither httpGet nor tcpSocket; this cannot ask it.", 2))["port"]
     port = ports.get(wanted, wanted)
     started = container.get("startupProbe", {})
     seconds = started.get("periodSeconds", 10) * started["failureThreshold"] if "failureThreshold" in started else DEADLINE
-    options = docker_options(pod, container, objects)
-    unknown = environment(container, objects)[1]
-    name = f"image-test-{os.getpid()}-{time.monotonic_ns()}"
-    status, said = run("docker", "run", "--detach", "--name", name, "--publish", f"127.0.0.1::{port}", *options, image, *container.get("command", [])[1:], *container.get("args", []))
+    name, is_started, log = start(["--publish", f"127.0.0.1::{port}", *options], image, container)
     try:
-        if status:
-            log, last, state = said, None, {"Running": False, "ExitCode": status}
-        else:
-            if unknown:
-                print(f"Not set here, as only the cluster knows it: {', '.join(unknown)}")
-            print("docker run --publish 127.0.0.1::%d %s %s" % (port, " ".join(options), image))
+        last, state = None, {"Running": False, "ExitCode": "125 of Docker"}
+        if is_started:
             end = time.monotonic() + seconds
             last = "not asked"
             while last and time.monotonic() < end:
-                state = json.loads(run("docker", "inspect", name)[1])[0]["State"]
+                state = state_of(name)
                 if not state["Running"]:
                     break
                 bound = run("docker", "port", name, f"{port}/tcp")[1].rpartition(":")[2].strip()
@@ -235,22 +300,24 @@ def test(image):
                 if last and last.startswith("status 4") and time.monotonic() > end - seconds + 20:
                     break
                 time.sleep(0.3 if last else 0)
-            state = json.loads(run("docker", "inspect", name)[1])[0]["State"]
+            state = state_of(name)
             log = run("docker", "logs", "--tail", "200", name)[1]
         if last is None and state["Running"]:
-            print(f"passed: ready on port {port} as {'the image’s own user' if pod.get('serviceAccountName') == 'anyuid' else 'user ' + ANY_UID}")
+            print(f"passed: ready on port {port} as {user}")
             return
-        print("--- the container's log ---\n" + log + "\n---")
-        stop("FAILED: " + why(name, state, log, check, port, last, unknown))
+        fail(log, why(name, state, log, check, port, last, unknown))
     finally:
         run("docker", "rm", "--force", name)
 
 
 def rollout(image):
-    """Print the command that brings `image` to the project and the Deployment that openshift/ names."""
+    """Print the commands that bring `image` to the project and the Deployment or CronJob that openshift/ names."""
     item, _, container = workload(manifests())
-    name = item["metadata"]["name"]
-    print(f"oc -n {item['metadata']['namespace']} set image deployment/{name} {container['name']}={image}")
+    name, kind, oc = item["metadata"]["name"], item["kind"].lower(), f"oc -n {item['metadata']['namespace']}"
+    print(f"{oc} set image {kind}/{name} {container['name']}={image}")
+    if kind == "cronjob":
+        # A name that is the same in every shell; the second time, a person gives another one.
+        print(f"{oc} create job {name}-{re.sub('[^a-z0-9]+', '-', image.rpartition(':')[2].lower())[:8].strip('-')} --from=cronjob/{name}")
 
 
 def findings(text, port):
@@ -290,7 +357,7 @@ def findings(text, port):
             exposed |= {value(w).partition("/")[0] for w in words}
     if not re.fullmatch(r"\d+(:\d+)?", user):
         found.append(("its last stage has no numeric USER" + (f" ({user})" if user else ""), "add the line USER 1001:0 before CMD"))
-    if str(port) not in exposed:
+    if port and str(port) not in exposed:
         found.append((f"it has no EXPOSE {port}" + (f" (but {', '.join(sorted(exposed))})" if exposed else ""), f"let the application listen on {port} and add EXPOSE {port}, or generate with the port it has"))
     return found
 
@@ -304,15 +371,15 @@ def dockerhub(image):
 
 
 def main(arguments):
-    commands = {"test": (test, 1), "rollout": (rollout, 1), "dockerfile": (dockerfile, 2)}
-    command, count = commands.get(arguments[0] if arguments else "", (None, 0))
-    if not command or len(arguments) != count + 1:
+    commands = {"test": (test, (1,)), "rollout": (rollout, (1,)), "dockerfile": (dockerfile, (1, 2))}
+    command, counts = commands.get(arguments[0] if arguments else "", (None, ()))
+    if len(arguments) - 1 not in counts:
         stop(__doc__.strip(), 2)
     command(*arguments[1:])
 
 
-def dockerfile(path, port):
-    """Print what in the Dockerfile at `path` would not run on the cluster."""
+def dockerfile(path, port=None):
+    """Print what in the Dockerfile at `path` would not run on the cluster, for an application that listens on `port`."""
     found = findings(Path(path).read_text(encoding="utf-8", errors="replace"), port)
     for what, cure in found:
         print(f"{what}\n  cure: {cure}")
