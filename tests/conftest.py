@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 ANSWERS = {"repo_name": "Kg_Demo.v1", "openshift_project": "demo-project", "github_username": "octocat"}
@@ -50,6 +51,19 @@ class Generated:
         return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file() and ".git" not in p.relative_to(self.path).parts)
 
 
+def is_web(stack):
+    """Whether a stack listens on a port; else it is a job, which ends."""
+    return "web" in FACTS[stack]["parts"]
+
+
+def workload(made):
+    """(the Deployment or CronJob, its pod's specification) of a generated repository."""
+    name = next(name for name in ("deployment.yaml", "cronjob.yaml") if (made.path / "openshift" / name).exists())
+    item = yaml.safe_load((made.path / "openshift" / name).read_text(encoding="utf-8"))
+    spec = item["spec"]
+    return item, spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]
+
+
 def bake(folder, *options, home=None, python=sys.executable, **answers):
     """Run the cookiecutter command in `folder`, as a user does, with the answers on top of ANSWERS. What cookiecutter
     keeps of its own is kept in `home`, by default that folder."""
@@ -67,7 +81,9 @@ def stack(request):
 
 
 @pytest.fixture(scope="session", params=["5Gi", "none"])
-def storage(request):
+def storage(request, stack):
+    if request.param == "none" and FACTS[stack].get("needs_storage"):
+        pytest.skip(f"{stack} refuses to go without storage")
     return request.param
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
-from conftest import STACKS, TEMPLATE, need
+from conftest import STACKS, TEMPLATE, is_web, need
 from cookiecutter.exceptions import CookiecutterException
 from cookiecutter.main import cookiecutter
 
@@ -100,7 +100,7 @@ def check_files(top, answers):
         assert "cookiecutter." not in text.replace("cookiecutter-dsri", "") or any("cookiecutter." in answers[k] for k in answers), name
         if name.endswith((".yaml", ".yml", ".cff")):
             data = yaml.safe_load(text)
-            if data.get("kind") in ("Deployment", "Service", "PersistentVolumeClaim"):
+            if data.get("kind") in ("Deployment", "CronJob", "Pod", "Service", "PersistentVolumeClaim"):
                 kubernetes_validate.validate(data, "1.34", strict=True)
         elif name.endswith(".py"):
             ast.parse(text)
@@ -108,13 +108,13 @@ def check_files(top, answers):
     citation = yaml.safe_load(texts["CITATION.cff"])
     jsonschema.validate(json.loads(json.dumps(citation, default=str)), schema())
     assert (citation["title"], citation["abstract"], citation["authors"][0]["name"]) == (name, description, author)
-    notes = yaml.safe_load(texts["openshift/deployment.yaml"])["metadata"]["annotations"]
+    notes = yaml.safe_load(texts["openshift/deployment.yaml" if is_web(answers["stack"]) else "openshift/cronjob.yaml"])["metadata"]["annotations"]
     assert (notes["openshift.io/display-name"], notes["openshift.io/description"]) == (name, description)
     assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", texts["README.md"].split("\n")[0]) == "# " + name
     if "pyproject.toml" in texts:
         project = tomllib.loads(texts["pyproject.toml"])["project"]
         assert (project["description"], project["authors"][0]["name"]) == (description, author)
-    if "app/settings.py" in texts:
+    if answers["stack"] == "fastapi":
         values = {n.target.id: n.value.value for n in ast.walk(ast.parse(texts["app/settings.py"])) if isinstance(n, ast.AnnAssign) and isinstance(n.value, ast.Constant)}
         assert (values["title"], values["description"], values["author"]) == (name, description, author)
     if "src/about.json" in texts:
@@ -136,7 +136,10 @@ def check_commands(text, answers):
     owner, repository = answers["github_owner"], answers["repo_name"]
     assert ["git", "commit", "-q", "-m", "Start from cookiecutter-dsri"] in found
     assert ["gh", "repo", "create", f"{owner}/{repository}", "--private", "--source", ".", "--push"] in found
-    assert ["oc", "-n", project, "rollout", "status", f"deployment/{app}", "--timeout=5m"] in found
+    if is_web(answers["stack"]):
+        assert ["oc", "-n", project, "rollout", "status", f"deployment/{app}", "--timeout=5m"] in found
+    else:
+        assert ["oc", "-n", project, "create", "job", f"{app}-1", f"--from=cronjob/{app}"] in found
     assert ["oc", "-n", project, "secrets", "link", answers["service_account"], answers["pull_secret_name"], "--for=pull"] in found
 
 
@@ -175,7 +178,7 @@ FIXED = ["\"'`$(id) %PATH% \\", "a: b # c", "- x", "!!int 3", "& * > |", "<b>&am
          "{{ cookiecutter.email }} {% if %} {# #}", "#% if x", "'''\"\"\"", "a\u200bb", "{"]
 
 
-@pytest.mark.parametrize("stack", ["fastapi", "react"])
+@pytest.mark.parametrize("stack", ["fastapi", "react", "batch-job"])
 @pytest.mark.parametrize("text", FIXED)
 def test_a_text_that_some_language_would_read_arrives_as_it_is(text, stack):
     good = {"repo_name": "Kg_Demo.v1", "stack": stack, "github_owner": "MaastrichtU-IDS", "github_username": "octocat", "email": "a@b.nl", "openshift_project": "demo", "service_account": "default",

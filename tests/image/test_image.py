@@ -3,9 +3,10 @@
 import json
 import re
 import sys
+import time
 
 import pytest
-from conftest import FACTS, as_the_cluster, bake, run, tool
+from conftest import FACTS, STACKS, as_the_cluster, bake, is_web, run, tool
 
 BASE = "ghcr.io/astral-sh/uv:python3.13-trixie-slim"
 
@@ -35,14 +36,18 @@ def test_its_own_tests_pass(docker, repository, stack):
     assert done.returncode == 0, done.stderr
 
 
-def test_it_is_ready_as_the_cluster_runs_it(image, repository):
+def test_it_works_as_the_cluster_runs_it(image, repository, stack):
     tool("kubectl", "kubernetes.io/docs/tasks/tools")
     done = check(repository, image)
-    assert done.returncode == 0 and "passed: ready on port 8080 as user 1000650000:0" in done.stdout, done.stdout + done.stderr
+    what = "ready on port 8080" if is_web(stack) else "ended with status 0"
+    assert done.returncode == 0 and f"passed: {what} as user 1000650000:0" in done.stdout, done.stdout + done.stderr
+    assert is_web(stack) or "3 of 3 done, 0 failed" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("user", ["1000650000:0", "0", "1001"])
 def test_it_ends_on_sigterm_as_any_user(image, stack, user):
+    if not is_web(stack):
+        pytest.skip(f"{stack} listens on no port; it has a test of its own")
     with as_the_cluster(image, "--tmpfs", FACTS[stack].get("storage_path", "/data"), user=user) as (name, _):
         run("docker", "stop", "--signal", "SIGTERM", "--time", "5", name)
         state = json.loads(run("docker", "inspect", name).stdout)[0]["State"]
@@ -53,6 +58,7 @@ DEPENDENCIES = {  # stack: (a file of its source, what in the step that installs
     "fastapi": ("app/page.html", "uv pip install --require-hashes -r requirements.txt"),
     "jupyterlab": ("notebooks/start.ipynb", "pip install --require-hashes -r /srv/requirements.txt"),
     "react": ("src/App.tsx", "npm ci"),
+    "batch-job": ("app/work.py", "uv pip install --require-hashes -r requirements.txt"),
 }
 
 
@@ -65,6 +71,84 @@ def test_a_change_of_source_runs_no_dependency_step_again(image, repository, sta
     log = build(repository.path, image, "--progress=plain")
     step = next(line.split()[0] for line in log.splitlines() if command in line)
     assert f"{step} CACHED" in log and len(re.findall(r"(?m)^#\d+ DONE", log)) > 1
+
+
+SLOW = """
+import pathlib, time
+SUFFIX = ".json"
+def work(source):
+    with open(source.parents[1] / "calls", "a") as file:
+        file.write(source.name + "\\n")
+    time.sleep(60 if source.name == "slow" and not pathlib.Path(source.parents[1] / "quick").exists() else 0)
+    return b"{}"
+"""
+
+
+@pytest.mark.parametrize("user", ["1000650000:0", "0", "1001"])
+@pytest.mark.parametrize("job", [stack for stack in STACKS if not is_web(stack)])
+def test_a_job_ends_on_sigterm_and_the_next_run_does_what_is_left(docker, tmp_path, job, user):
+    """The storage is a folder of this machine, as the volume is one for all pods."""
+    made, name = bake(tmp_path, stack=job), f"ghcr.io/maastrichtu-ids/test-slow-{job}:latest"
+    (made / "app/work.py").write_text(SLOW, encoding="utf-8")
+    build(made.path, name)
+    data = tmp_path / "data"
+    (data / "inputs").mkdir(parents=True)
+    for item in ["slow", *map(str, range(40))]:
+        (data / "inputs" / item).write_text("x", encoding="utf-8")
+    for folder in (data, data / "inputs"):
+        folder.chmod(0o777)
+    options = ["--user", user, "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/tmp", "--volume", f"{data}:/data"]
+    first = run("docker", "run", "--detach", *options, name).stdout.strip()
+    try:
+        end = time.monotonic() + 30
+        while not (data / "failures/slow.jsonl").exists() and time.monotonic() < end:
+            time.sleep(0.1)
+        begin = time.monotonic()
+        run("docker", "stop", "--time", "20", first)
+        took = time.monotonic() - begin
+        state = json.loads(run("docker", "inspect", first).stdout)[0]["State"]
+        assert state["ExitCode"] == 143 and took < 5, (state, took, run("docker", "logs", first).stdout)
+        done = {path.name for path in (data / "results").iterdir()}
+        assert "slow.json" not in done and all(path.endswith(".json") for path in done)
+        (data / "quick").touch()
+        second = run("docker", "run", "--rm", *options, name)
+        assert second.returncode == 0 and "finished: 41 of 41 done, 0 failed" in second.stdout, second.stdout + second.stderr
+        calls = (data / "calls").read_text(encoding="utf-8").split()
+        assert len(list((data / "results").iterdir())) == 41 and not list((data / "failures").iterdir())
+        assert sorted(calls) == sorted(["slow", "slow", *map(str, range(40))])
+    finally:
+        run("docker", "rm", "--force", first)
+        # What another user wrote there, only that user may remove.
+        run("docker", "run", "--rm", *options, name, "rm", "-r", "/data/results", "/data/failures", "/data/calls")
+        run("docker", "image", "rm", "--force", name)
+
+
+BROKEN_JOBS = {
+    "fails": ('CMD ["python3", "-c", "raise SystemExit(3)"]', "It ended by itself with status 3; a run that ends with another status than 0 has failed"),
+    "its root": ("CMD [\"python3\", \"-c\", \"open('/opt/x', 'w')\"]", "It writes to its own file system"),
+    "no such command": ('CMD ["none-such"]', "The command, or a file that it needs, is not in the image"),
+    "no inputs": ("", "It ended by itself with status 2"),
+    "does not end": ('CMD ["sleep", "300"]', "It did not end within 3 seconds"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_JOBS)
+def test_a_broken_job_is_stopped_and_told_why(docker, tmp_path, what):
+    tool("kubectl", "kubernetes.io/docs/tasks/tools")
+    lines, told = BROKEN_JOBS[what]
+    made = bake(tmp_path, stack="batch-job")
+    name = "ghcr.io/maastrichtu-ids/broken-job:" + what.replace(" ", "-")
+    if lines:
+        (made / "Dockerfile").write_text(f"FROM {BASE}\n{lines}\n", encoding="utf-8")
+    else:
+        for path in sorted((made / "example/inputs").rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+    script = made / "openshift/image.py"
+    script.write_text(re.sub("(?m)^DEADLINE = 120", "DEADLINE = 3", script.read_text(encoding="utf-8")), encoding="utf-8")
+    build(made.path, name)
+    done = check(made, name)
+    run("docker", "image", "rm", "--force", name)
+    assert done.returncode == 1 and "FAILED: " + told in done.stderr, done.stdout + done.stderr
 
 
 BROKEN = {

@@ -83,6 +83,6 @@ def test_powershell_takes_the_steps_for_a_repository_that_was_there(tmp_path, mo
 
 
 @pytest.mark.parametrize("shell_is_posix", [True, False])
-def test_no_printed_line_is_long(tmp_path, monkeypatch, shell_is_posix):
-    made = bake(tmp_path)
+def test_no_printed_line_is_long(tmp_path, monkeypatch, shell_is_posix, stack):
+    made = bake(tmp_path, stack=stack)
     assert all(len(line) <= 76 for line in printed(made, shell_is_posix, monkeypatch).splitlines() if "https://" not in line)
