@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import FACTS, bake, browse, run
+from conftest import FACTS, bake, browse, is_web, run
 from terminal import blocks, paste, shell
 
 USER, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_READ_TOKEN"))
@@ -30,21 +30,31 @@ def bring_up(cluster, tmp_path):
         steps = blocks(made.text)
         terminal = shell(cluster, made.path)
         seen = []
+        deploy, watch = steps["5"][0], ""
+        if deploy.rstrip().endswith(" -w"):  # it ends when the person ends it
+            deploy, watch = re.fullmatch(r"(?s)(.*\n)( +oc .* -w\n*)", deploy).groups()
         try:
             seen.append(paste(terminal, steps["3"][0]))
             seen.append(paste(terminal, steps["4"][0], ("Token: ", READ)))
             seen.append(paste(terminal, steps["4"][0], ("Token: ", READ)))  # a renewal is the same command
-            seen.append(paste(terminal, steps["5"][0]))
+            seen.append(paste(terminal, deploy))
+            if watch:
+                terminal.send(watch.strip() + "\n")
+                terminal.expect(r" (Complete|Failed) +\d+/\d+", timeout=300)
+                seen.append(terminal.before + terminal.after)
+                terminal.sendintr()
         finally:
             terminal.close(force=True)
-        assert "successfully rolled out" in seen[-1], "\n".join(seen)
+        assert re.search("successfully rolled out| Complete +32/32", seen[-1]), "\n".join(seen)
         assert READ not in "".join(seen)
+        if watch:
+            return f"{app}-fs", None
         pod = json.loads(run("kubectl", "-n", project, "get", "pod", "-l", f"app.kubernetes.io/name={app}", "-o", "json").stdout)["items"][0]["metadata"]["name"]
         return pod, run("kubectl", "-n", project, "get", "service", app, "-o", "jsonpath={.spec.clusterIP}").stdout
 
     yield bring
     for made, image, project, app in done:
-        run("kubectl", "-n", project, "delete", "secret", f"{app}-token", "--ignore-not-found")
+        run("kubectl", "-n", project, "delete", f"secret/{app}-token", f"pod/{app}-fs", "--ignore-not-found")
         run("kubectl", "delete", "-k", str(made / "openshift"), "--wait=false")
         run("docker", "image", "rm", "--force", image)
 
@@ -67,6 +77,10 @@ def test_the_printed_commands_bring_up_a_ready_pod(bring_up, tmp_path, stack, ac
     app = re.sub("[^a-z0-9]+", "-", name.lower())
     pod, address = bring_up(made, project, app)
     assert run("kubectl", "-n", project, "exec", pod, "--", "id", "-u").stdout.strip() == ("0" if account == "anyuid" else "1000650000")
+    if not is_web(stack):
+        results = run("kubectl", "-n", project, "exec", pod, "--", "find", "/data/results", "-type", "f").stdout.split()
+        assert sorted(results) == [f"/data/results/{item}.json" for item in ("heart.txt", "lung.txt", "senses/eye.txt")]
+        return
     assert all(page(address, path) for path in (["/", "/healthz"] if stack == "fastapi" else [FACTS[stack]["health_path"] or "/"]))
     if storage != "none":
         file = FACTS[stack].get("storage_path", "/data") + "/file"
@@ -76,6 +90,7 @@ def test_the_printed_commands_bring_up_a_ready_pod(bring_up, tmp_path, stack, ac
         assert run("kubectl", "-n", project, "exec", f"deployment/{app}", "--", "cat", file).stdout == "kept\n"
 
 
+DIGEST = re.compile("sha256:[0-9a-f]{64}")
 WHEEL = """
 import pathlib, zipfile
 with zipfile.ZipFile("mine-1-py3-none-any.whl", "w") as wheel:
@@ -145,3 +160,31 @@ def test_a_repository_that_was_there_comes_up_with_its_own_dockerfile(bring_up, 
     assert made.status == 0 and mine.read_bytes() == before, made.text
     _, address = bring_up(made, "demo-project", name)
     assert page(address) == "mine\n"
+
+
+def test_a_run_keeps_what_the_manifest_says_and_a_broken_one_stops_at_once(bring_up, tmp_path):
+    name = f"batch-{uuid.uuid4().hex[:6]}"
+    made = bake(tmp_path, repo_name=name, stack="batch-job", github_username=USER, openshift_project="demo-project")
+    assert made.status == 0, made.text
+    pod, _ = bring_up(made, "demo-project", name)
+    oc = ["kubectl", "-n", "demo-project"]
+
+    def look(kind, name):
+        return json.loads(run(*oc, "get", kind, name, "-o", "json").stdout)
+
+    template, job = look("cronjob", name)["spec"]["jobTemplate"]["spec"], look("job", f"{name}-1")["spec"]
+    assert {key: job[key] for key in template if key != "template"} == {key: template[key] for key in template if key != "template"}
+    assert job["template"]["spec"] == template["template"]["spec"] and job["backoffLimitPerIndex"] == 2
+    # An apply starts nothing, and changes no run.
+    assert run("kubectl", "apply", "-k", str(made / "openshift")).returncode == 0
+    # The second run finds no inputs, which no further attempt would change.
+    assert run(*oc, "exec", pod, "--", "rm", "-r", "/data/inputs").returncode == 0
+    commands = run(sys.executable, str(made / "openshift/image.py"), "rollout", f"ghcr.io/maastrichtu-ids/{name}@" + DIGEST.search(run("docker", "buildx", "imagetools", "inspect", f"ghcr.io/maastrichtu-ids/{name}:latest").stdout)[0])
+    shell = run("sh", "-e", input=commands.stdout.replace("oc ", "kubectl "))
+    assert shell.returncode == 0, shell.stderr
+    started = re.search(r"create job (\S+)", commands.stdout)[1]
+    assert run(*oc, "wait", f"job/{started}", "--for=condition=Failed", "--timeout=120s").returncode == 0
+    condition = next(c for c in look("job", started)["status"]["conditions"] if c["type"] == "Failed")
+    assert condition["reason"] == "PodFailurePolicy" and "exit code 2" in condition["message"], condition
+    assert "@sha256:" in look("job", started)["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert len(json.loads(run(*oc, "get", "jobs", "-l", f"app.kubernetes.io/name={name}", "-o", "json").stdout)["items"]) == 2
