@@ -188,3 +188,80 @@ def test_a_run_keeps_what_the_manifest_says_and_a_broken_one_stops_at_once(bring
     assert condition["reason"] == "PodFailurePolicy" and "exit code 2" in condition["message"], condition
     assert "@sha256:" in look("job", started)["spec"]["template"]["spec"]["containers"][0]["image"]
     assert len(json.loads(run(*oc, "get", "jobs", "-l", f"app.kubernetes.io/name={name}", "-o", "json").stdout)["items"]) == 2
+
+
+WORK = '''
+import json, os, platform, time
+from pathlib import Path
+
+SUFFIX = ".json"
+
+
+def note(source: Path, what: str) -> None:
+    """Append to the log that is kept of each item: when, where, what."""
+    calls = Path(os.environ["DATA_DIR"]) / "calls"
+    calls.mkdir(exist_ok=True)
+    with (calls / source.name).open("a") as file:
+        file.write(f"{time.time()} {platform.node()} {what}\\n")
+
+
+def work(source: Path) -> bytes:
+    note(source, "begin")
+    time.sleep(0.8 if source.name.startswith("item-") else 0)
+    if source.name == "item-077":
+        raise ValueError("the one that always fails")
+    note(source, "end")
+    return json.dumps({"host": platform.node()}).encode()
+'''
+
+
+def test_two_hundred_items_by_eight_pods_two_killed_and_one_item_that_always_fails(bring_up, tmp_path):
+    name = f"batch-{uuid.uuid4().hex[:6]}"
+    made = bake(tmp_path, repo_name=name, stack="batch-job", github_username=USER, openshift_project="demo-project")
+    assert made.status == 0, made.text
+    (made / "app/work.py").write_text(WORK, encoding="utf-8")
+    pod, _ = bring_up(made, "demo-project", name)
+    oc = ["kubectl", "-n", "demo-project"]
+    manifest = made / "openshift/cronjob.yaml"
+    # So little that eight fit on a small node.
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("completions: 32", "completions: 16").replace('cpu: "500m"', 'cpu: "50m"'), encoding="utf-8")
+    assert run("kubectl", "apply", "-k", str(made / "openshift")).returncode == 0
+    there = "cd /data && rm -r calls && for n in $(seq -w 0 199); do echo $n > inputs/item-$n; done"
+    assert run(*oc, "exec", pod, "--", "sh", "-ec", there).returncode == 0
+    assert run(*oc, "create", "job", f"{name}-2", f"--from=cronjob/{name}").returncode == 0
+
+    def job():
+        return json.loads(run(*oc, "get", "job", f"{name}-2", "-o", "json").stdout)["status"]
+
+    def at_work():
+        """The pods that are in the middle of an item."""
+        begun = run(*oc, "exec", pod, "--", "sh", "-c", "tail -qn 1 /data/calls/* 2>/dev/null").stdout
+        hosts = re.findall(r" (\S+) begin", begun)
+        pods = json.loads(run(*oc, "get", "pod", "-l", f"job-name={name}-2", "-o", "json").stdout)["items"]
+        return [p["metadata"]["name"] for p in pods if p["status"]["phase"] == "Running" and p["spec"]["hostname"] in hosts]
+
+    end = time.monotonic() + 240
+    while len(at_work()) < 8:
+        assert time.monotonic() < end, job()
+        time.sleep(0.5)
+    killed = at_work()[:2]
+    assert run(*oc, "delete", "pod", killed[0], "--wait=false").returncode == 0
+    assert run(*oc, "delete", "pod", killed[1], "--force", "--grace-period=0").returncode == 0
+    assert run(*oc, "wait", f"job/{name}-2", "--for=condition=Failed", "--timeout=240s").returncode == 0, job()
+
+    status = job()
+    assert status["failedIndexes"].isdigit() and len(status["failedIndexes"]) <= 2, status  # one share, for its one item
+    lines = run(*oc, "exec", pod, "--", "sh", "-c", "cd /data/calls && grep -H . *").stdout.splitlines()
+    calls = {}
+    for line in lines:
+        item, _, rest = line.partition(":")
+        calls.setdefault(item, []).append(rest.split()[2])
+    results = run(*oc, "exec", pod, "--", "sh", "-c", "cd /data/results && ls -A | grep item-").stdout.split()
+    assert sorted(results) == sorted(f"item-{n:03}.json" for n in range(200) if n != 77)
+    records = run(*oc, "exec", pod, "--", "sh", "-c", "cd /data/failures && grep -H reason *").stdout
+    assert set(re.findall(r"(?m)^([^:]+):", records)) == {"item-077.jsonl"} and "ValueError: the one that always fails" in records
+    assert run(*oc, "exec", pod, "--", "sh", "-c", "find /data/results -name '.*' -type f").stdout == ""
+    # Every other item was finished once; begun again were at most the two that the killed pods had under way.
+    assert {item for item, what in calls.items() if what.count("end") != 1} == {"item-077"} and calls["item-077"] == ["begin"] * 3
+    again = [item for item, what in calls.items() if what.count("begin") > 1 and item != "item-077"]
+    assert len(calls) == 200 and len(again) <= 2, again
