@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import TEMPLATE, bake, need, run, tool
+from conftest import TEMPLATE, bake, is_web, need, run, tool
 
 USER, TOKEN, READ = (os.environ.get("GHCR_" + name, "") for name in ("USER", "TOKEN", "READ_TOKEN"))
 STAND_INS = Path(__file__).with_name("actions")
@@ -91,7 +91,9 @@ def test_a_push_to_the_default_branch_publishes_what_was_run(repository, stack):
     kinds = [m.get("annotations", {}).get("vnd.docker.reference.type") for m in index(made.image + ":latest")["manifests"]]
     assert kinds == [None, "attestation-manifest"]
     app = re.sub("[^a-z0-9]+", "-", made.path.name.lower())
-    assert f"oc -n demo-project set image deployment/{app} {app}={made.image}@{found}" in log
+    kind = "deployment" if is_web(stack) else "cronjob"
+    assert f"    oc -n demo-project set image {kind}/{app} {app}={made.image}@{found}\n" in log
+    assert (f"    oc -n demo-project create job {app}-{found[7:15]} --from=cronjob/{app}\n" in log) != is_web(stack)
     assert "Sign where it was built" not in log, "a private repository has no attestation service"
     assert ("no stage named test" in log) == (stack == "own-dockerfile")
 
