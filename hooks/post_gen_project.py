@@ -50,9 +50,8 @@ def taken(path):
         here = os.path.join(here, step)
         if os.path.islink(here) or (os.path.lexists(here) and not os.path.isdir(here)):
             return here
-    pattern = SAME.get(name, re.escape(name))
     for other in sorted(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []:
-        if re.fullmatch(pattern, other, re.IGNORECASE):
+        if other.lower() == name.lower() or re.fullmatch(SAME.get(name, ""), other, re.IGNORECASE):
             return os.path.join(folder, other)
     return None
 

@@ -49,7 +49,7 @@ def text(longest):
 
 def one_of(*choices):
     """The rule for a choice."""
-    return "|".join(map(re.escape, choices)), "one of: " + ", ".join(choices)
+    return ".*", "one of: " + ", ".join(choices), choices.__contains__
 
 
 def login(more=""):
