@@ -5,14 +5,13 @@ what it was given. Naming the image stays, by the action's own code where ACTION
 """
 
 import json
-import os
 import re
 from collections import namedtuple
 
 import pytest
 import yaml
 from conftest import bake, run, tool
-from test_workflow import PUBLISH, action
+from test_workflow import API, PUBLISH, action
 
 NOTE = "jq -cn '$ENV' >> \"$NOTES\""
 SECRETS = {"GITHUB_TOKEN": "token-of-the-run", "GHCR_PUSH_TOKEN": "token-of-a-person"}
@@ -56,9 +55,9 @@ def publish(tmp_path_factory):
         notes.write_text("")
         (folder / "event.json").write_text(json.dumps({**payload, "repository": {"default_branch": default, "visibility": visibility, "private": visibility == "private"}}))
         uses = next(re.finditer(r"docker/metadata-action@\w+", PUBLISH.read_text(encoding="utf-8")))[0]
-        environment = [f"NOTES={notes}", *environment, *[f"{name}={os.environ[name]}" for name in ("GITHUB_API_URL",) if name in os.environ]]
+        settings = [f"--env={setting}" for setting in (f"NOTES={notes}", *environment)]
         done = run(act, event, "-e", str(folder / "event.json"), "-P", "ubuntu-24.04=-self-hosted", "--local-repository", f"{uses}={action(uses)}",
-                   *[part for setting in environment for part in ("--env", setting)],
+                   *API, *settings,
                    *[part for name in secrets for part in ("-s", f"{name}={SECRETS[name]}")], "--actor", "octocat", "--no-cache-server", cwd=made.path)
         assert done.returncode == 0 or "Could not find any stages to run" in done.stdout + done.stderr, done.stdout + done.stderr
         steps = [json.loads(line) for line in notes.read_text().splitlines()]

@@ -1,6 +1,7 @@
 """Promise 1 and 3: the publish workflow, run whole by act: what runs as on the cluster is published, nothing else.
 
 An action's own code is run where ACTIONS_MIRROR names a folder with its checkout, <owner>+<name>; else its stand-in in `actions`.
+The real docker/metadata-action asks GitHub's API for the repository, at GITHUB_API_URL where that is set.
 """
 
 import json
@@ -14,6 +15,7 @@ import yaml
 from conftest import TEMPLATE, bake, is_web, need, run, tool
 
 USER, TOKEN, READ = (os.environ.get("GHCR_" + name, "") for name in ("USER", "TOKEN", "READ_TOKEN"))
+API = [f"--env=GITHUB_API_URL={os.environ['GITHUB_API_URL']}"] if "GITHUB_API_URL" in os.environ else []
 STAND_INS = Path(__file__).with_name("actions")
 PUBLISH = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks" / "every" / ".github" / "workflows" / "publish.yml"
 
@@ -53,7 +55,7 @@ def repository(docker, tmp_path):
         for uses in set(re.findall(r"uses: (\S+)", PUBLISH.read_text(encoding="utf-8"))):
             options += ["--local-repository", f"{uses}={action(uses)}"]
         done = run(act, event, "-e", str(tmp_path / "event.json"), "-P", "ubuntu-24.04=-self-hosted", *options, "-s", f"GITHUB_TOKEN={token}",
-                   *[part for secret in secrets for part in ("-s", secret)], "--env", f"GITHUB_RUN_ATTEMPT={attempt}", "--actor", USER, "--no-cache-server", cwd=made.path)
+                   *[part for secret in secrets for part in ("-s", secret)], *API, "--env", f"GITHUB_RUN_ATTEMPT={attempt}", "--actor", USER, "--no-cache-server", cwd=made.path)
         return done.returncode, done.stdout + done.stderr
 
     make.publish = publish
