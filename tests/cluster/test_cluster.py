@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import time
 import uuid
 from pathlib import Path
 
