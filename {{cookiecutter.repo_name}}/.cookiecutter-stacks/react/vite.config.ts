@@ -3,9 +3,6 @@ import { defineConfig } from 'vitest/config'
 
 // At the desk Vite stands where nginx stands in the image: /api/ leads to the backend.
 const backend = process.env.BACKEND_URL ?? 'http://127.0.0.1:8080'
-const proxy = {
-  '/api': { target: backend, changeOrigin: true, rewrite: (path: string) => path.replace(/^\/api/, '') },
-}
 
 export default defineConfig({
   plugins: [
@@ -17,6 +14,10 @@ export default defineConfig({
       },
     },
   ],
-  server: { proxy },
+  server: {
+    proxy: {
+      '^/api/': { target: backend, changeOrigin: true, ws: true, rewrite: (path) => path.replace(/^\/api/, '') },
+    },
+  },
   test: { environment: 'jsdom' },
 })
