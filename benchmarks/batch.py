@@ -3,7 +3,8 @@
     GHCR_USER=… GHCR_TOKEN=… python benchmarks/batch.py PROJECT [ITEMS [SECONDS_AN_ITEM]]
 
 An item sleeps, so that a small machine's processors are not what is measured. The project has the pull secret already.
-Baseline, 2026-11, one node of 2 cores, 120 items of 1 s in 8 shares: BASELINE
+Baseline, 2026-11, one node of 2 cores, 120 items of 1 s in 8 shares, each share's start and end included:
+0.79 items a second with 1 pod, 1.51 with 2, 2.88 with 4.
 """
 
 import json

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import FACTS, STACKS, bake, need, run
+from conftest import FACTS, STACKS, bake, is_web, need, run
 
 pexpect = pytest.importorskip("pexpect")
 if os.name != "posix":
@@ -88,6 +88,15 @@ def expected(stack, account, name, app):
     ]
     if FACTS[stack].get("token_variable"):
         calls.append([*oc, "create", "secret", "generic", f"{app}-token", "--from-literal=token=<48 digits>"])
+    if not is_web(stack):
+        return calls + [
+            ["oc", "apply", "-k", "openshift"],
+            [*oc, "replace", "--force", "-f", "openshift/files.yaml"],
+            [*oc, "wait", "--for=condition=Ready", f"pod/{app}-fs", "--timeout=5m"],
+            [*oc, "cp", "example/inputs", f"{app}-fs:/data/"],
+            [*oc, "create", "job", f"{app}-1", f"--from=cronjob/{app}"],
+            [*oc, "get", "job", f"{app}-1", "-w"],
+        ]
     return calls + [
         ["oc", "apply", "-k", "openshift"],
         [*oc, "rollout", "status", f"deployment/{app}", "--timeout=5m"],
