@@ -103,7 +103,7 @@ def command(*words):
 
 def wrapped(line):
     """A command's line, continued in the user's shell after 78 columns; never inside quotes."""
-    if len(line) <= 80 or not line.startswith("    "):
+    if len(line) <= 80 or not line.startswith("    ") or " https://" in line:
         return line
     indent = line[: len(line) - len(line.lstrip())]
     words = re.findall(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""", line)
@@ -114,22 +114,24 @@ def wrapped(line):
 
 def steps(documentation, was_empty, added):
     """The numbered steps, out of the documentation that the repository gets."""
-    parts = re.findall(r"(?ms)^## ([^\n]+)\n+(.*?)\n*(?=^## |\Z)", documentation)
-    sections = dict(parts)
-    publish = sections["Publish"]
+    sections = dict(re.findall(r"(?ms)^## ([^\n]+)\n+(.*?)\n*(?=^## |\Z)", documentation))
+    deploy = sections["Deploy from " + ("Linux, macOS or Git Bash" if POSIX else "PowerShell")]
+    publish, browser = sections["Publish"].split("\n\n  Without gh: m")
+    if not shutil.which("gh"):
+        publish = publish.rpartition("\n")[0] + "\n  M" + browser
+        deploy = deploy.replace("    gh run watch\n\n  Or look", "  Look")
     folder, start = os.path.basename(os.getcwd()), os.path.dirname(os.getcwd())
     near = os.path.realpath(os.environ.get("PWD", "")) == os.path.realpath(start)
     first = [command("cd", folder if near else os.getcwd())]
     if not was_empty and os.path.lexists(".git"):
         first += [command("git", "add", "--", *added)] if added else []
         first += [command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri")]
+        publish = re.sub(r"    git init.*\n.*\n?", "", publish)
         if has_remote():
             first += [command("git", "push", "-u", "origin", "HEAD")]
             publish = publish.split("\n\n")[0] + "\n\n"
-        publish = re.sub(r"(?s)    git init.*?(?=    gh )", "", publish)
     publish = publish.replace("\n\n", "\n\n" + "\n".join(first) + "\n", 1).rstrip()
-    shell = "Linux, macOS or Git Bash" if POSIX else "PowerShell"
-    return publish + "\n\n" + sections["Deploy from " + shell]
+    return publish + "\n\n" + deploy
 
 
 def show(text):
@@ -139,6 +141,7 @@ def show(text):
     encoding = sys.stdout.encoding or "ascii"
     text = "\n".join(map(wrapped, text.splitlines()))
     text = re.sub(r"(?m)^### (.*)\n*", "\033[1m\\1\033[0m\n" if colour else r"\1\n", text)
+    text = re.sub(r"\n\n(?=    )", "\n", text)
     print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
@@ -169,6 +172,6 @@ if __name__ == "__main__":
     try:
         main()
     except (OSError, KeyboardInterrupt) as error:
-        sys.exit("Not finished: %s. Nothing of yours was changed. When that is mended, remove %s and "
-                 "%s from %s and run the same command again: it adds what is still missing."
+        sys.exit("Not finished: %s. Nothing of yours was changed. When that is mended, remove %s "
+                 "and %s from %s and run the same command again: it adds what is still missing."
                  % (error or "interrupted", STAGING, RENDERED, os.getcwd()))

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from conftest import ANSWERS, FACTS, STACKS, TEMPLATE, bake, is_web, run, tool, workload
+from conftest import FACTS, STACKS, TEMPLATE, bake, is_web, run, tool, workload
 
 EVERY = {
     ".dockerignore", ".gitattributes", ".github/dependabot.yml", ".github/sbom.Dockerfile", ".github/workflows/publish.yml", ".gitignore", "CITATION.cff", "Dockerfile", "LICENSE",
@@ -132,17 +132,18 @@ def test_the_stacks_are_the_choices():
     assert questions["stack"] == STACKS and all((STAGED / s).is_dir() for s in STACKS)
 
 
-def test_printed_steps_are_short_and_only_commands_are_indented_by_four(tmp_path, stack):
-    for account in ("default", "anyuid"):
-        folder = tmp_path / account
-        folder.mkdir()
-        made = bake(folder, stack=stack, service_account=account)
-        lines = made.text.rstrip("\n").split("\n")
-        steps = lines[lines.index(next(line for line in lines if line.startswith("1. "))):]
-        assert made.status == 0 and len(steps) <= 45, len(steps)
-        assert all(len(line) <= 80 or "https://" in line for line in lines)
-        assert f"    cd {ANSWERS['repo_name']}" in steps and "$ " not in made.text
-        assert all(re.match(r" {4,}\S|  \S|\S|$", line) for line in steps)
+LONG = {"repo_name": "knowledge-graph-of-all-clinical-trials", "openshift_project": "knowledge-of-trials", "email": "firstname.lastname@maastrichtuniversity.nl"}
+
+
+@pytest.mark.parametrize("answers", [{}, LONG])
+def test_printed_steps_are_short_and_only_commands_are_indented_by_four(tmp_path, stack, answers):
+    made = bake(tmp_path, stack=stack, service_account="anyuid", **answers)
+    lines = made.text.rstrip("\n").split("\n")
+    steps = lines[lines.index(next(line for line in lines if line.startswith("1. "))):]
+    assert made.status == 0 and len(steps) <= (52 if answers else 45), len(steps)
+    assert all(len(line) <= 80 or " https://" in line for line in lines)
+    assert f"    cd {made.path.name}" in steps and "$ " not in made.text
+    assert all(re.match(r" {4,}\S|  \S|\S|$", line) for line in steps)
 
 
 @pytest.mark.parametrize("license_name", ["MIT", "Apache-2.0", "BSD-3-Clause"])

@@ -43,6 +43,7 @@ def place(tmp_path, monkeypatch):
     for name in ("oc", "gh"):
         (tmp_path / "bin" / name).write_text(RECORDER, encoding="utf-8")
         (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home" / ".gitconfig").write_text(f"[user]\n name = a\n email = a@example.org\n[url \"{tmp_path}/github/\"]\n insteadOf = https://github.com/\n", encoding="utf-8")
@@ -101,7 +102,7 @@ def expected(stack, account, name, app):
         ["oc", "apply", "-k", "openshift"],
         [*oc, "rollout", "status", f"deployment/{app}", "--timeout=5m"],
         [*oc, "get", "route", app, "-o", "jsonpath=https://{.spec.host}"],
-    ]
+    ] + ([[*oc, "extract", f"secret/{app}-token", "--to=-"]] if FACTS[stack].get("token_variable") else [])
 
 
 def files_with(word, *folders):
@@ -115,13 +116,11 @@ def test_a_real_shell_reads_the_steps_as_what_they_say(place, shell, stack):
     app = re.sub("[^a-z0-9]+", "-", name.lower())
     made = bake(place / "here", home=place / "home", stack=stack, service_account=account, repo_name=name, github_owner="Mona")
     assert made.status == 0, made.text
-    assert run("git", "init", "-q", "--bare", "-b", "main", str(place / "github" / "Mona" / f"{name}.git")).returncode == 0
     calls, seen = at_a_terminal(shell, place, made.text)
     assert not re.search(r"(?i)syntax error|unexpected|not found", seen), seen
     found = [[re.sub("token=[0-9a-f]{48}$", "token=<48 digits>", word) for word in call] for call in calls]
     assert sorted(found) == sorted(expected(stack, account, name, app)), seen  # two ends of a pipe have no order
-    pushed = run("git", "ls-tree", "-r", "--name-only", "main", cwd=place / "github" / "Mona" / f"{name}.git").stdout.split()
-    assert sorted(pushed) == made.files()
+    assert sorted(run("git", "ls-tree", "-r", "--name-only", "main", cwd=made.path).stdout.split()) == made.files()
     # Promise 4: neither shown nor kept.
     assert "ghp_canary" not in seen
     assert files_with("ghp_canary", made.path, place / "home", place / "tmp", place / "here") == []
@@ -165,6 +164,20 @@ def test_a_repository_that_was_there_is_pushed_with_what_was_added(place):
     pushed = run("git", "ls-tree", "-r", "--name-only", "main", cwd=bare).stdout.splitlines()
     assert set(pushed) == set(made.files()) - {"unfinished"}
     assert run("git", "status", "--short", cwd=mine).stdout == "?? unfinished\n"
+
+
+def test_without_gh_the_browser_makes_the_repository(place, monkeypatch):
+    (place / "bin" / "gh").unlink()
+    for name in ("git", "sh", "python3"):
+        (place / "bin" / name).symlink_to(shutil.which(name))
+    bare = place / "github" / "Mona" / "Kg_Demo.v1.git"
+    assert run("git", "init", "-q", "--bare", "-b", "main", str(bare)).returncode == 0
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", str(place / "bin"))
+        made = bake(place / "here", home=place / "home", github_owner="Mona")
+    assert "gh " not in made.text and "  Make it, empty, at https://github.com/new?owner=Mona&name=Kg_Demo.v1" in made.text
+    at_a_terminal("bash", place, made.text)
+    assert sorted(run("git", "ls-tree", "-r", "--name-only", "main", cwd=bare).stdout.split()) == made.files()
 
 
 def test_gh_knows_what_is_printed_for_it(tmp_path):
