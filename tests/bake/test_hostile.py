@@ -119,6 +119,13 @@ def check_files(top, answers):
         assert (values["title"], values["description"], values["author"]) == (name, description, author)
     if "src/about.json" in texts:
         assert json.loads(texts["src/about.json"]) == {"name": name, "description": description, "author": author}
+    if "R/project.R" in texts:
+        assert r_strings(texts["R/project.R"]) == {"title": name, "description": description, "author": author}
+
+
+def r_strings(code):
+    """The named strings of R code; R knows no other escape in what `__escaped` gives (its manual, NewQuotes)."""
+    return {key: re.sub(r'\\([\\"])', r"\1", value) for key, value in re.findall(r'(?m)^  (\w+) = "((?:[^"\\]|\\[\\"])*)",?$', code)}
 
 
 def words(text):
@@ -178,7 +185,7 @@ FIXED = ["\"'`$(id) %PATH% \\", "a: b # c", "- x", "!!int 3", "& * > |", "<b>&am
          "{{ cookiecutter.email }} {% if %} {# #}", "#% if x", "'''\"\"\"", "a\u200bb", "{"]
 
 
-@pytest.mark.parametrize("stack", ["fastapi", "react", "batch-job"])
+@pytest.mark.parametrize("stack", ["fastapi", "react", "batch-job", "r-shiny"])
 @pytest.mark.parametrize("text", FIXED)
 def test_a_text_that_some_language_would_read_arrives_as_it_is(text, stack):
     good = {"repo_name": "Kg_Demo.v1", "stack": stack, "github_owner": "MaastrichtU-IDS", "github_username": "octocat", "email": "a@b.nl", "openshift_project": "demo", "service_account": "default",

@@ -9,11 +9,12 @@ import yaml
 from conftest import FACTS, STACKS, TEMPLATE, bake, is_web, run, tool, workload
 
 EVERY = {
-    ".dockerignore", ".gitattributes", ".github/dependabot.yml", ".github/sbom.Dockerfile", ".github/workflows/publish.yml", ".gitignore", "CITATION.cff", "Dockerfile", "LICENSE",
+    ".dockerignore", ".gitattributes", ".github/sbom.Dockerfile", ".github/workflows/publish.yml", ".gitignore", "CITATION.cff", "Dockerfile", "LICENSE",
     "README.md", "compose.yaml", "openshift/README.md", "openshift/image.py", "openshift/kustomization.yaml", "openshift/pvc.yaml",
 }
 WEB = {"openshift/deployment.yaml", "openshift/route.yaml", "openshift/service.yaml"}
 JOB = {"openshift/cronjob.yaml", "openshift/files.yaml"}
+DEPENDABOT = {".github/dependabot.yml"}  # it knows no R, whose packages come with the base image
 ONLY = {
     "fastapi": {"app/__init__.py", "app/__main__.py", "app/main.py", "app/page.html", "app/settings.py", "pyproject.toml", "requirements.txt",
                 "requirements-dev.txt", "tests/test_app.py"},
@@ -23,6 +24,8 @@ ONLY = {
               "src/App.test.tsx", "src/App.tsx", "src/about.json", "src/backend.ts", "src/index.css", "src/main.tsx", "tsconfig.json", "vite.config.ts"},
     "batch-job": {"app/__init__.py", "app/__main__.py", "app/settings.py", "app/store.py", "app/work.py", "example/inputs/heart.txt", "example/inputs/lung.txt",
                   "example/inputs/senses/eye.txt", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "tests/test_app.py"},
+    "r-shiny": {"R/penguins.R", "R/project.R", "app.R", "packages.txt", "start.R", "start.sh", "tests/testthat/setup.R", "tests/testthat/test-app.R",
+                "tests/testthat/test-penguins.R", "www/healthz"},
 }
 STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
 QUESTIONS = ["project_name", "repo_name", "description", "stack", "github_owner", "github_username", "full_name", "email", "openshift_project",
@@ -30,7 +33,7 @@ QUESTIONS = ["project_name", "repo_name", "description", "stack", "github_owner"
 
 
 def tree(stack, storage):
-    return (EVERY | ONLY[stack] | (WEB if is_web(stack) else JOB)) - ({"openshift/pvc.yaml"} if storage == "none" else set())
+    return (EVERY | ONLY[stack] | (WEB if is_web(stack) else JOB) | (DEPENDABOT if stack != "r-shiny" else set())) - ({"openshift/pvc.yaml"} if storage == "none" else set())
 
 
 def test_the_tree_is_exactly_this(repository, stack, storage):

@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from browser import Browser
 from conftest import FACTS, bake, browse, is_web, run
 from terminal import blocks, paste, shell
 
@@ -149,6 +150,35 @@ def test_two_repositories_are_one_application_in_a_browser(bring_up, tmp_path):
     bring_up(back, "demo-project", api_name)
     page(address, "/api/healthz")
     assert '<pre>{"status":"ok"}</pre>' in browse(f"http://{address}/any/route")
+
+
+def test_a_shiny_session_is_held_and_goes_on_in_another_pod_when_its_own_ends(bring_up, tmp_path):
+    name, title = f"r-shiny-{uuid.uuid4().hex[:6]}", 'Penguins <of> "Palmer"'
+    made = bake(tmp_path, repo_name=name, stack="r-shiny", project_name=title, github_username=USER, openshift_project="demo-project")
+    assert made.status == 0, made.text
+    with Browser() as browser:
+        _, address = bring_up(made, "demo-project", name)
+        oc = ["kubectl", "-n", "demo-project"]
+        run(*oc, "scale", f"deployment/{name}", "--replicas=2")
+        assert run(*oc, "rollout", "status", f"deployment/{name}", "--timeout=120s").returncode == 0
+        page(address, "/healthz")
+
+        def drawn(measure):
+            return f"(document.querySelector('#plot img[src^=\"data:image/png;base64,\"]')?.alt ?? '').includes('{measure}')"
+
+        browser.open(f"http://{address}/")
+        browser.wait(drawn("bill length"))
+        assert browser.value("document.title") == browser.value("document.querySelector('h1').textContent") == title
+        session = browser.value("Shiny.shinyapp.config.sessionId")
+        time.sleep(5)
+        browser.value("document.querySelector('input[value=flipper_len]').click()")
+        browser.wait(drawn("flipper length"))
+        assert browser.value("Shiny.shinyapp.config.sessionId") == session
+        # As with a new image: both pods are replaced; the browser's new session gets what was chosen.
+        run(*oc, "rollout", "restart", f"deployment/{name}")
+        assert run(*oc, "rollout", "status", f"deployment/{name}", "--timeout=120s").returncode == 0
+        browser.wait(f"Shiny.shinyapp.isConnected() && Shiny.shinyapp.config.sessionId !== '{session}' && {drawn('flipper length')}")
+        assert browser.value("document.querySelector('input[name=measure]:checked').value") == "flipper_len"
 
 
 def test_a_repository_that_was_there_comes_up_with_its_own_dockerfile(bring_up, tmp_path):

@@ -59,6 +59,7 @@ DEPENDENCIES = {  # stack: (a file of its source, what in the step that installs
     "jupyterlab": ("notebooks/start.ipynb", "pip install --require-hashes -r /srv/requirements.txt"),
     "react": ("src/App.tsx", "npm ci"),
     "batch-job": ("app/work.py", "uv pip install --require-hashes -r requirements.txt"),
+    "r-shiny": ("app.R", "xargs install2.r"),
 }
 
 
