@@ -69,3 +69,11 @@ class Browser:
                 return found
             time.sleep(0.1)
         raise TimeoutError(f"{expression} was not true in {seconds} seconds; requests failed: {self.failed}; the page says: {self.value('document.body.innerText')}")
+
+
+def sees(address, text):
+    """The page that a person sees there, as markup, once it shows a text."""
+    with Browser() as browser:
+        browser.open(address)
+        browser.wait(f"document.body.innerText.includes({json.dumps(text)})")
+        return browser.value("document.documentElement.outerHTML")

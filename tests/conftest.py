@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -151,18 +150,6 @@ def answers(address):
     except OSError:
         return False
     return True
-
-
-def browse(address, *options):
-    """The page as a browser has it after its scripts have run."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    need(chromium, "chromium, a browser: apt install chromium")
-    quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
-    profile = tempfile.mkdtemp()
-    done = run(chromium, "--headless", "--no-sandbox", "--disable-gpu", *quiet, f"--user-data-dir={profile}", "--virtual-time-budget=10000", *(options or ["--dump-dom"]), address)
-    shutil.rmtree(profile, ignore_errors=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.hookimpl(optionalhook=True)

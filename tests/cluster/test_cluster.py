@@ -9,8 +9,8 @@ import uuid
 from pathlib import Path
 
 import pytest
-from browser import Browser
-from conftest import FACTS, bake, browse, is_web, run
+from browser import Browser, sees
+from conftest import FACTS, STACKS, bake, is_web, run
 from terminal import blocks, paste, shell
 
 USER, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_READ_TOKEN"))
@@ -68,7 +68,12 @@ def page(address, path="/"):
     return done.stdout
 
 
-@pytest.mark.parametrize("account", ["default", "anyuid"])
+# All four for two stacks, for the others two; what the server takes is tried for every one (test_refusals.py).
+EVERY = [(stack, account, storage) for stack in ("fastapi", "own-dockerfile") for account in ("default", "anyuid") for storage in ("5Gi", "none")]
+TWO = [(stack, account, storage if not FACTS[stack].get("needs_storage") else "5Gi") for stack in STACKS for account, storage in (("default", "5Gi"), ("anyuid", "none"))]
+
+
+@pytest.mark.parametrize("stack, account, storage", sorted({*EVERY, *TWO}))
 def test_the_printed_commands_bring_up_a_ready_pod(bring_up, tmp_path, stack, account, storage):
     name, project = f"Kg_{stack}.{uuid.uuid4().hex[:6]}", "anyuid-project" if account == "anyuid" else "demo-project"
     made = bake(tmp_path, repo_name=name, stack=stack, service_account=account, storage=storage, github_username=USER, openshift_project=project)
@@ -132,6 +137,38 @@ def test_a_cell_runs_over_the_websocket_and_what_it_installs_outlives_the_pod(br
     assert said.returncode == 0 and said.stdout.startswith("/home/jovyan/.local/"), said.stdout + said.stderr
 
 
+def test_the_documented_database_serves_the_service_and_outlives_its_pod(bring_up, cluster, tmp_path):
+    name = f"api-{uuid.uuid4().hex[:6]}"
+    made = bake(tmp_path, repo_name=name, stack="fastapi", github_username=USER)
+    section = (made / "README.md").read_text(encoding="utf-8").split("### With a database")[1]
+    database, variable = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    secret, backup = re.findall(r"(?m)(?:^    .*\n)+", re.sub(r"(?s)```yaml.*?```", "", section))
+    (made / "database.yaml").write_text(database, encoding="utf-8")
+    manifest = made / "openshift/deployment.yaml"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("          env:\n", "          env:\n" + variable), encoding="utf-8")
+    terminal = shell(cluster, made.path)
+    try:
+        seen = paste(terminal, secret) + paste(terminal, f"    oc -n demo-project apply -f database.yaml\n    oc -n demo-project rollout status deployment/{name}-db --timeout=2m\n")
+        assert "successfully rolled out" in seen, seen
+        pod, _ = bring_up(made, "demo-project", name)
+        oc = ["kubectl", "-n", "demo-project"]
+        database_pod = [*oc, "exec", f"deployment/{name}-db", "--", "sh", "-c"]
+        # The address as the service has it, used from a pod that has a client.
+        address = run(*oc, "exec", pod, "--", "printenv", "DATABASE_URL").stdout.strip()
+        assert address.startswith("postgresql://app:") and address.rpartition(":")[0] not in seen
+        assert run(*database_pod, f"psql '{address}' -c 'create table t as select 42 as kept'").returncode == 0
+        run(*oc, "rollout", "restart", f"deployment/{name}-db")
+        assert run(*oc, "rollout", "status", f"deployment/{name}-db", "--timeout=120s").returncode == 0
+        page(f"{run(*oc, 'get', 'service', name, '-o', 'jsonpath={.spec.clusterIP}').stdout}", "/healthz")
+        paste(terminal, backup)
+        assert "42" in (made / "database.sql").read_text(encoding="utf-8")
+    finally:
+        terminal.close(force=True)
+        run("kubectl", "-n", "demo-project", "exec", f"deployment/{name}-db", "--", "sh", "-c", "rm -rf /var/lib/pgsql/data/*")  # a volume may serve another test
+        run("kubectl", "-n", "demo-project", "delete", "-f", str(made / "database.yaml"), "--wait=false")
+        run("kubectl", "-n", "demo-project", "delete", "secret", f"{name}-db")
+
+
 def test_two_repositories_are_one_application_in_a_browser(bring_up, tmp_path):
     page_name, api_name = (f"{what}-{uuid.uuid4().hex[:6]}" for what in ("page", "api"))
     front = bake(tmp_path, repo_name=page_name, stack="react", github_username=USER)
@@ -146,10 +183,10 @@ def test_two_repositories_are_one_application_in_a_browser(bring_up, tmp_path):
     kustomization.write_text(kustomization.read_text(encoding="utf-8").replace("  - route.yaml\n", ""), encoding="utf-8")
     _, address = bring_up(front, "demo-project", page_name)
     page(address)
-    assert "The backend does not answer (status 502)." in browse(f"http://{address}/")
+    sees(f"http://{address}/", "The backend does not answer (status 502).")
     bring_up(back, "demo-project", api_name)
     page(address, "/api/healthz")
-    assert '<pre>{"status":"ok"}</pre>' in browse(f"http://{address}/any/route")
+    sees(f"http://{address}/any/route", '{"status":"ok"}')
 
 
 def test_a_shiny_session_is_held_and_goes_on_in_another_pod_when_its_own_ends(bring_up, tmp_path):

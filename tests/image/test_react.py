@@ -10,7 +10,8 @@ import time
 import uuid
 
 import pytest
-from conftest import as_the_cluster, bake, browse, run
+from browser import sees
+from conftest import as_the_cluster, bake, run
 
 NAME = "Quotes \" ' \\ {{ x }} </script> ${x} `y` 🚀 %MODE%"
 DESCRIPTION = "<!-- &amp; <b> --> \\u0041 $& $1 import.meta.env.MODE process.env.NODE_ENV  two spaces"
@@ -205,7 +206,6 @@ class Text(html.parser.HTMLParser):
 
 
 def test_any_text_arrives_in_a_browser_and_is_no_markup(alone):
-    page = browse(f"http://{alone}/")
-    text = Text(page).text
+    text = Text(sees(f"http://{alone}/", "No backend is set.")).text
     assert (text["title"], text["h1"], text["description"], text["footer"]) == (NAME, NAME, DESCRIPTION, AUTHOR)
     assert DESCRIPTION in text["main"] and "No backend is set." in text["main"] and "b" not in text
