@@ -56,7 +56,7 @@ def test_hadolint_finds_nothing(repositories):
 
 
 def test_python_is_clean(repositories):
-    ours = [TEMPLATE / name for name in ("hooks", "tests", "docs", "benchmarks")]
+    ours = [TEMPLATE / name for name in ("hooks", "src", "tools", "tests", "docs", "benchmarks")]
     find_nothing(tool("ruff", "pip install ruff"), "check", "--config", TEMPLATE / "pyproject.toml", *ours, *[path for made in repositories for path in made.path.rglob("*.py")])
 
 
