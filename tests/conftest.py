@@ -19,6 +19,7 @@ TEMPLATE = Path(__file__).resolve().parent.parent
 ANSWERS = {"repo_name": "Kg_Demo.v1", "openshift_project": "demo-project", "github_username": "octocat"}
 FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
 STACKS = list(FACTS)
+collect_ignore = ["golden"]  # what users get, their tests too
 
 
 def need(have, what):

@@ -3,10 +3,14 @@
 import ast
 import json
 import re
+import sys
 
 import pytest
 import yaml
 from conftest import FACTS, STACKS, TEMPLATE, bake, is_web, run, tool, workload
+
+sys.path.insert(0, str(TEMPLATE / "tools"))
+import golden  # noqa: E402
 
 EVERY = {
     ".dockerignore", ".gitattributes", ".github/sbom.Dockerfile", ".github/workflows/publish.yml", ".gitignore", "CITATION.cff", "Dockerfile", "LICENSE",
@@ -38,6 +42,12 @@ def tree(stack, storage):
 
 def test_the_tree_is_exactly_this(repository, stack, storage):
     assert set(repository.files()) == tree(stack, storage)
+
+
+def test_what_users_get_is_what_is_under_version_control(repository, stack, storage):
+    """tests/golden shows in a pull request what it changes for users; the command in CONTRIBUTING.md writes it anew."""
+    if storage == golden.STORAGE:
+        assert golden.golden(repository.path, repository.files(), stack) == golden.stored(stack), "python tools/golden.py, then look at the difference"
 
 
 def test_without_storage_and_licence_nothing_of_them_is_left(tmp_path, stack):
@@ -133,6 +143,7 @@ def test_actions_are_pinned_by_commit(repository):
 def test_the_stacks_are_the_choices():
     questions = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
     assert questions["stack"] == STACKS and all((STAGED / s).is_dir() for s in STACKS)
+    assert {path.name for path in golden.GOLDEN.iterdir()} == set(STACKS)
 
 
 LONG = {"repo_name": "knowledge-graph-of-all-clinical-trials", "openshift_project": "knowledge-of-trials", "email": "firstname.lastname@maastrichtuniversity.nl"}
