@@ -30,7 +30,7 @@ def pull(number, **more):
 class Stand(http.server.ThreadingHTTPServer):
     """`cruft`: {repository: .cruft.json, or the status of the refusal}; `pulls`: {repository: its last update}; `limits`: what is answered instead, in turn."""
 
-    daemon_threads = True
+    daemon_threads, request_queue_size = True, 64
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answer)
@@ -165,9 +165,8 @@ def test_a_run_goes_on_where_the_last_one_ended(fleet, tmp_path):
     assert len(fleet.seen) > 180
 
 
-@pytest.mark.parametrize("status, headers, least", [
-    (429, {"Retry-After": "2"}, 2), (403, {"Retry-After": "2"}, 2), (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": None}, 2)])
-def test_all_wait_for_the_rate_limit(github, tmp_path, status, headers, least):
+@pytest.mark.parametrize("status, headers", [(429, {"Retry-After": "3"}), (403, {"Retry-After": "3"}), (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": None})])
+def test_all_wait_for_the_rate_limit(github, tmp_path, status, headers):
     for n in range(30):
         github.cruft[f"octo/r{n}"] = {"template": ORIGIN, "commit": COMMITS[-1]}
     headers = {name: value or str(int(time.time()) + 4) for name, value in headers.items()}
@@ -175,8 +174,8 @@ def test_all_wait_for_the_rate_limit(github, tmp_path, status, headers, least):
     done = call(github, tmp_path)
     times = sorted(at for at, _, _ in github.seen)
     gaps = [later - earlier for earlier, later in zip(times, times[1:])]
-    assert done.returncode == 0 and "30 on v1.5.0" in done.stdout and max(gaps) >= least - 0.3, (done.stdout, max(gaps))
-    assert times[gaps.index(max(gaps))] - times[10] < 0.5  # those under way, and nobody after them
+    assert done.returncode == 0 and "30 on v1.5.0" in done.stdout and max(gaps) >= 1.5, (done.stdout, max(gaps))
+    assert times[gaps.index(max(gaps))] - times[10] < 1  # those under way, and nobody after them
 
 
 def test_a_limit_that_lasts_longer_than_may_be_waited_ends_the_run_and_the_next_goes_on(github, tmp_path):
