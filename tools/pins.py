@@ -1,0 +1,130 @@
+"""Whether what the template pins is what it says: the commit of an action is that of the version in its comment, and a base image's
+name is there for linux/amd64. It asks GitHub and the registries, so it runs by schedule (.github/workflows/pins.yml), not with the tests.
+
+    python tools/pins.py
+
+Exit status: 0 all agree, 1 something does not, 2 something could not be asked.
+"""
+
+import concurrent.futures
+import re
+import sys
+from pathlib import Path
+
+import requests
+
+from dsri_fleet.github import Client, Unreadable, find_token
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+FOLDERS = (".github", "{{cookiecutter.repo_name}}")
+USES = re.compile(r"^\s*(?:- )?uses:\s*(?!\./)(\S+?)(?:@(\S+))?(?:\s+#\s*(\S+).*)?$")
+FROM = re.compile(r"^FROM\s+(?:--\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
+INDEX = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFEST = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+
+
+def found(top):
+    """({(action, commit, version): [where]}, {image: [where]}) of the template's workflows, actions and Dockerfiles."""
+    actions, images = {}, {}
+    for folder in FOLDERS:
+        for path in sorted((top / folder).rglob("*")):
+            workflow = path.suffix in (".yml", ".yaml") and ".github" in path.parts
+            if not path.is_file() or not (workflow or path.name.endswith("Dockerfile")):
+                continue
+            stages = set()
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                where = f"{path.relative_to(top).as_posix()}:{number}"
+                if workflow and (match := USES.match(line)):
+                    actions.setdefault(match.groups(), []).append(where)
+                elif not workflow and (match := FROM.match(line)):
+                    if match[1] not in stages and match[1] != "scratch":
+                        images.setdefault(match[1], []).append(where)
+                    stages.add(match[2])
+    return actions, images
+
+
+def wrong_action(client, action, commit, version):
+    """What is wrong with an action's pin, or None."""
+    if not re.fullmatch("[0-9a-f]{40}", commit or ""):
+        return "is not pinned by a commit"
+    if not re.fullmatch(r"v?\d+(\.\d+)*", version or ""):
+        return "has no version in its comment"
+    repository = "/".join(action.split("/")[:2])
+    try:
+        target = client.get(f"/repos/{repository}/git/ref/tags/{version}")["object"]
+        while target["type"] == "tag":
+            target = client.get(f"/repos/{repository}/git/tags/{target['sha']}")["object"]
+    except Unreadable as error:
+        if error.status == 404:
+            return f"names {version}, which {repository} has not got"
+        raise
+    return None if target["sha"] == commit else f"names {version}, which is {target['sha']}"
+
+
+def registry(host):
+    """The address of a registry."""
+    return f"https://{host}"
+
+
+def ask(session, url, accept):
+    """A registry's answer, with an anonymous token where it wants one (distribution.github.io, token authentication)."""
+    answer = session.get(url, headers={"Accept": ", ".join(accept)}, timeout=(10, 30))
+    challenge = answer.headers.get("WWW-Authenticate", "")
+    if answer.status_code == 401 and challenge.lower().startswith("bearer "):
+        fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+        token = session.get(fields.pop("realm"), params=fields, timeout=(10, 30))
+        if token.status_code != 200:
+            return token
+        answer = session.get(url, timeout=(10, 30), headers={
+            "Accept": ", ".join(accept), "Authorization": f"Bearer {token.json().get('token') or token.json()['access_token']}"})
+    return answer
+
+
+def wrong_image(session, image):
+    """What is wrong with a base image's name, or None."""
+    match = re.fullmatch(r"([^/@]+\.[^/@]+)/([^:@]+)(?::([^@]+))?(?:@(sha256:[0-9a-f]{64}))?", image)
+    if not match or not (match[3] or match[4]):
+        return "names no registry, or no tag"
+    host, name, tag, digest = match.groups()
+    answer = ask(session, f"{registry(host)}/v2/{name}/manifests/{tag or digest}", INDEX + MANIFEST)
+    if answer.status_code in (401, 403, 404):
+        return f"is not there, or not for everybody (the registry answers {answer.status_code})"
+    if answer.status_code != 200:
+        raise Unreadable(f"{host} answers {answer.status_code}")
+    if digest and answer.headers.get("Docker-Content-Digest") != digest:
+        return f"has the digest {answer.headers.get('Docker-Content-Digest')}"
+    manifest = answer.json()
+    if manifest.get("mediaType", answer.headers.get("Content-Type")) in INDEX:
+        platforms = [entry.get("platform", {}) for entry in manifest["manifests"]]
+    else:
+        blob = ask(session, f"{registry(host)}/v2/{name}/blobs/{manifest['config']['digest']}", ("*/*",))
+        if blob.status_code != 200:
+            raise Unreadable(f"{host} answers {blob.status_code}")
+        platforms = [blob.json()]
+    if not any((p.get("os"), p.get("architecture")) == ("linux", "amd64") for p in platforms):
+        return "is not for linux/amd64"
+    return None
+
+
+def main():
+    actions, images = found(TEMPLATE)
+    client, session = Client(find_token()), requests.Session()
+    checks = {f"{'@'.join(filter(None, pin[:2]))}{' # ' + pin[2] if pin[2] else ''}": (wrong_action, (client, *pin), where) for pin, where in actions.items()}
+    checks.update({image: (wrong_image, (session, image), where) for image, where in images.items()})
+    status = 0
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asked = {what: pool.submit(check, *arguments) for what, (check, arguments, _) in checks.items()}
+        for what, answer in asked.items():
+            try:
+                wrong, worst = answer.result(), 1
+            except (Unreadable, requests.RequestException, KeyError, ValueError) as error:
+                wrong, worst = f"could not be asked: {error}", 2
+            if wrong:
+                status = max(status, worst)
+                print(f"- `{what}` {wrong}\n" + "".join(f"  - {where}\n" for where in checks[what][2]))
+    print(f"{len(actions)} pins of actions and {len(images)} base images asked.")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
