@@ -45,6 +45,10 @@ def test_files_pass_their_schema(repositories, schema, name):
     find_nothing(tool("check-jsonschema", "pip install check-jsonschema"), "--builtin-schema", "vendor." + schema, *all_of(repositories, name))
 
 
+def test_the_template_s_own_updates_pass_their_schema():
+    find_nothing(tool("check-jsonschema", "pip install check-jsonschema"), "--builtin-schema", "vendor.renovate", TEMPLATE / ".github/renovate.json")
+
+
 def test_workflow_linters_find_nothing(repositories):
     find_nothing(tool("zizmor", "pip install zizmor"), "--offline", "--persona", "auditor", TEMPLATE / ".github", *all_of(repositories, ".github"))
     find_nothing(tool("actionlint", "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"), *sorted((TEMPLATE / ".github/workflows").glob("*.yml")),
