@@ -3,7 +3,7 @@
     python tools/golden.py
 
 writes it anew. A file that carries answers is kept as it is generated; of a file that is copied as it stands, `copied.txt`
-says out of which part of the template. What a day or a checkout changes has a fixed value.
+says out of which part of the template. What a day changes has a fixed value.
 """
 
 import re
@@ -19,7 +19,6 @@ STORAGE = "5Gi"
 FIXED = {
     "CITATION.cff": (r'(?m)^(date-released: )".*"', r'\1"2026-01-01"'),
     "LICENSE": (r"(?m)^( *Copyright (?:\(c\) )?)\d{4}", r"\g<1>2026"),
-    ".cruft.json": (r'(?m)^( *"(?:template|commit|checkout)": ).*?(,?)$', r'\1"…"\2'),
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from .github import Exhausted, Unreadable
 
 BRANCH = "template-update"  # .github/workflows/template-update.yml of the generated repositories
+CONFLICTS = "## Conflicts to settle"  # a heading in an update's pull request, src/dsri_update
 TEMPLATE = "MaastrichtU-IDS/cookiecutter-dsri"
 WORKERS = 12  # GitHub allows 100 requests at a time and asks for few
 NO_ORIGIN = "no .cruft.json: not made by this template, or from a copy of it without git"
@@ -53,8 +54,9 @@ def update(pull):
         return "merged"
     if pull["state"] == "closed":
         return "closed"
-    conflicting = pull.get("draft") or any("conflict" in label["name"].lower() for label in pull["labels"])
-    return "conflicting" if conflicting else "open"
+    # A draft until the conflicts are settled; a private repository may have no drafts, then the text tells.
+    undrafted = pull["base"]["repo"]["private"] and CONFLICTS in (pull["body"] or "")
+    return "conflicting" if pull["draft"] or undrafted else "open"
 
 
 def read(client, name, template=TEMPLATE, listed=False):

@@ -15,7 +15,7 @@ import urllib.parse
 import pytest
 from conftest import run
 
-from dsri_fleet.report import BRANCH, TEMPLATE, names
+from dsri_fleet.report import BRANCH, CONFLICTS, TEMPLATE, names
 
 TOKEN = "ghp_canary0123456789"
 COMMITS = [f"{n:040x}" for n in range(1, 301)]  # oldest first; a release every fifty
@@ -24,7 +24,7 @@ ORIGIN = f"https://github.com/{TEMPLATE}"
 
 
 def pull(number, **more):
-    return {"number": number, "html_url": f"https://github.com/x/y/pull/{number}", "state": "open", "draft": False, "merged_at": None, "labels": [], **more}
+    return {"number": number, "html_url": f"https://github.com/x/y/pull/{number}", "state": "open", "draft": False, "merged_at": None, "body": None, "base": {"repo": {"private": False}}, **more}
 
 
 class Stand(http.server.ThreadingHTTPServer):
@@ -103,7 +103,7 @@ def fleet(github):
     for n in range(90):
         commit = COMMITS[50 * (n % 6) + 49 - (n % 4 == 3) * 7]
         github.cruft[f"octo/r{n:03}"] = {"template": ["gh:" + TEMPLATE, ORIGIN, ORIGIN + ".git", f"git@github.com:{TEMPLATE}.git"][n % 4], "commit": commit, "checkout": None}
-    states = [pull(1), pull(2, draft=True), pull(3, labels=[{"name": "conflict"}]), pull(4, state="closed", merged_at="2026-11-01T00:00:00Z"), pull(5, state="closed")]
+    states = [pull(1), pull(2, draft=True), pull(3, base={"repo": {"private": True}}, body=f"From a to b.\n\n{CONFLICTS}\n\nBoth"), pull(4, state="closed", merged_at="2026-11-01T00:00:00Z"), pull(5, state="closed"), pull(6, body=CONFLICTS)]
     for n, state in enumerate(states):
         github.pulls[f"octo/r{n:03}"] = state
     for name, what in {"gone": 404, "bare": 410, "secret": 403, "legal": 451, "broken": "{", "list": "[]", "alien": {"template": "https://github.com/a/b", "commit": COMMITS[0]},
@@ -132,7 +132,7 @@ def test_a_hundred_repositories_are_read_in_seconds_and_every_row_is_right(fleet
         row, between = rows[f"r{n:03}"], n % 4 == 3
         older = f"v1.{n % 6 - 1}.0+" if n % 6 else "before v1.0.0"
         assert (row["version"], row["behind"], row["problem"]) == (older if between else f"v1.{n % 6}.0", 5 - n % 6 + between, None)
-    assert [rows[f"r{n:03}"]["update"] for n in range(6)] == ["open", "conflicting", "conflicting", "merged", "closed", None]
+    assert [rows[f"r{n:03}"]["update"] for n in range(6)] == ["open", "conflicting", "conflicting", "merged", "closed", "open"]
     problems = {name[2:]: rows[name]["problem"] for name in rows if name.startswith("x-")}
     assert problems["404"] == "not there, or this token cannot see it" and problems["410"].startswith("no .cruft.json") and problems["403"] == "this token may not read it"
     assert problems["451"] == "blocked for legal reasons" and problems["502"] == "GitHub answers 502" and problems["alien"] == "made by another template"
@@ -146,7 +146,7 @@ def test_the_table_puts_first_what_needs_somebody_and_never_shows_the_token(flee
     lines = done.stdout.splitlines()
     at = {name: next(n for n, line in enumerate(lines) if line.startswith(name)) for name in ("octo/x-404", "octo/r001", "octo/r000", "octo/r005")}
     assert list(at) == sorted(at, key=at.get) and re.search(r"octo/r001 +v1\.1\.0 +4 +conflicting #2", done.stdout)
-    assert "100 repositories: 8 on v1.5.0, 82 behind, 1 open, 2 conflicting, 10 not read" in done.stdout
+    assert "100 repositories: 8 on v1.5.0, 82 behind, 2 open, 2 conflicting, 10 not read" in done.stdout
     assert TOKEN not in done.stdout + done.stderr and TOKEN not in (tmp_path / "state").read_text(encoding="utf-8") and "\x1b[31m" not in done.stdout
 
 
