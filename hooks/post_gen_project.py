@@ -15,19 +15,12 @@ import textwrap
 CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
 STAGING, RENDERED = ".cookiecutter-stacks", ".cookiecutter-rendered"
 POSIX = os.name != "nt" or "MSYSTEM" in os.environ  # MSYSTEM is set in Git Bash
-# Other names under which a tool finds the same thing: two of them would contradict each other.
-SAME = {
-    "LICENSE": r"(licen[cs]e|copying)([.-].*)?",
-    "compose.yaml": r"(docker-)?compose\.ya?ml",
-    "kustomization.yaml": r"kustomization(\.ya?ml)?",
-    "dependabot.yml": r"dependabot\.ya?ml",
-}
 FILL = {"width": 78, "initial_indent": "  ", "subsequent_indent": "  ", "break_long_words": False,
         "break_on_hyphens": False}
 
 
 def staged():
-    """{path in the repository: where it is staged}, answers filled in; a later part goes first."""
+    """({path: where it is staged}, answers filled in, a later part first; [what updates leave])"""
     with open(RENDERED, encoding="utf-8") as file:
         chosen = json.load(file)
     for path, text in chosen["rendered"].items():
@@ -38,12 +31,12 @@ def staged():
         for folder, _, names in os.walk(top):
             paths = [os.path.join(folder, name) for name in names]
             found.update({os.path.relpath(path, top): path for path in paths})
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items())), chosen["yours"]
 
 
 def taken(path):
     """What stands where `path` would go, or None: its name in any case, another name for the same
-    thing, a link or a file in place of a folder."""
+    thing (two of them would contradict each other), a link or a file in place of a folder."""
     folder, name = os.path.split(path)
     here = ""
     for step in folder.split(os.sep) if folder else []:
@@ -51,7 +44,7 @@ def taken(path):
         if os.path.islink(here) or (os.path.lexists(here) and not os.path.isdir(here)):
             return here
     for other in sorted(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []:
-        if other.lower() == name.lower() or re.fullmatch(SAME.get(name, ""), other, re.IGNORECASE):
+        if other.lower() == name.lower() or re.fullmatch(CONTEXT["_same"].get(name, ""), other, re.I):
             return os.path.join(folder, other)
     return None
 
@@ -73,21 +66,38 @@ def place(files):
 def findings(script):
     """What in the Dockerfile that was there would not run on the cluster: [(what, cure)]; `script`
     is the one that the repository gets for its image."""
-    import runpy  # here, and subprocess below: a new folder, the common case, needs neither
+    import runpy  # here, and subprocess below: a new folder, a common case, needs neither
 
     with open("Dockerfile", encoding="utf-8", errors="replace") as mine:
         port = CONTEXT["port"] if "web" in CONTEXT["_stacks"][CONTEXT["stack"]]["parts"] else None
         return runpy.run_path(script)["findings"](mine.read(), port)
 
 
-def has_remote():
-    """Whether this folder is a git repository with a remote; git is only asked."""
+def git(*words):
+    """What git answers, "" where there is none; it is only asked."""
     import subprocess
 
     try:
-        return bool(subprocess.run(["git", "remote"], capture_output=True).stdout.strip())
+        return subprocess.run(["git", *words], capture_output=True, encoding="utf-8").stdout.strip()
     except OSError:
-        return False
+        return ""
+
+
+def origin(files, yours):
+    """{".cruft.json": where it is staged}, what updates start from, in cruft's form; {} where cruft
+    writes it (_commit) or it is not known (a zip, a local folder, cookiecutter before 2.2)."""
+    clone, path = CONTEXT.get("_repo_dir", ""), os.path.join(STAGING, ".cruft.json")
+    if "_commit" in CONTEXT or clone == CONTEXT["_template"] or not os.path.isdir(clone + "/.git"):
+        return {}
+    url = git("-C", clone, "config", "remote.origin.url")
+    url = re.sub("^(ssh://)?git@([^:/]+)[:/]", r"https://\2/", url)
+    about = {"template": re.sub("//[^/]*@", "//", url), "checkout": CONTEXT.get("_checkout"),
+             "commit": git("-C", clone, "rev-parse", "HEAD"),
+             "context": {"cookiecutter": {k: v for k, v in CONTEXT.items() if k[0] != "_"}},
+             "skip": sorted({*yours, *(p.replace(os.sep, "/") for p in files if taken(p))})}
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(json.dumps(about, ensure_ascii=False, indent=2) + "\n")
+    return {".cruft.json": path} if url.startswith("https://") else {}
 
 
 def command(*words):
@@ -127,7 +137,7 @@ def steps(documentation, was_empty, added):
         first += [command("git", "add", "--", *added)] if added else []
         first += [command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri")]
         publish = re.sub(r"    git init.*\n.*\n?", "", publish)
-        if has_remote():
+        if git("remote"):
             first += [command("git", "push", "-u", "origin", "HEAD")]
             publish = publish.split("\n\n")[0] + "\n\n"
     publish = publish.replace("\n\n", "\n\n" + "\n".join(first) + "\n", 1).rstrip()
@@ -147,11 +157,12 @@ def show(text):
 
 def main():
     was_empty = set(os.listdir()) == {STAGING, RENDERED}
-    files = staged()
+    files, yours = staged()
     with open(files[os.path.join("openshift", "README.md")], encoding="utf-8") as source:
         documentation = source.read()
     script = files[os.path.join("openshift", "image.py")]
     wrong = findings(script) if os.path.isfile("Dockerfile") else []
+    files.update(origin(files, yours))
     added, kept = place(files)
     shutil.rmtree(STAGING)
     os.remove(RENDERED)
@@ -165,6 +176,8 @@ def main():
         lines += [textwrap.fill("- %s; %s" % finding, **FILL) for finding in wrong] + [""]
     if CONTEXT["stack"] == "own-dockerfile" and was_empty:
         lines += ["Replace in Dockerfile what its comments name, when you have code.", ""]
+    if ".cruft.json" not in files and "_commit" not in CONTEXT:
+        lines += ["No .cruft.json, so no updates: no git address, or cookiecutter before 2.2.", ""]
     show("\n".join(lines + [steps(documentation, was_empty, added)]))
 
 

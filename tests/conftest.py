@@ -20,6 +20,7 @@ ANSWERS = {"repo_name": "Kg_Demo.v1", "openshift_project": "demo-project", "gith
 FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
 STACKS = list(FACTS)
 collect_ignore = ["golden"]  # what users get, their tests too
+ADDRESS = "https://github.com/MaastrichtU-IDS/cookiecutter-dsri"
 
 
 def need(have, what):
@@ -65,15 +66,45 @@ def workload(made):
     return item, spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]
 
 
-def bake(folder, *options, home=None, python=sys.executable, **answers):
+def bake(folder, *options, home=None, python=sys.executable, template=TEMPLATE, **answers):
     """Run the cookiecutter command in `folder`, as a user does, with the answers on top of ANSWERS. What cookiecutter
     keeps of its own is kept in `home`, by default that folder."""
     answers, home = {**ANSWERS, **answers}, home or folder
     config = home / ".config.yaml"
     config.write_text(f"cookiecutters_dir: '{home / '.c'}'\nreplay_dir: '{home / '.r'}'\n", encoding="utf-8")
-    done = run(python, "-m", "cookiecutter", "--config-file", str(config), "--no-input", *options, str(TEMPLATE),
+    done = run(python, "-m", "cookiecutter", "--config-file", str(config), "--no-input", *options, str(template),
                *[f"{k}={v}" for k, v in answers.items()], cwd=folder, env={**os.environ, "PWD": str(folder), "PYTHONUTF8": "1"})
     return Generated(done, folder / answers["repo_name"])
+
+
+GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "core.autocrlf=false"]
+
+
+def committed(folder, message="x", *options):
+    """The commit of all that is in a folder, a repository from then on."""
+    for command in ([] if (folder / ".git").exists() else [["init", "-q", "-b", "main"]]) + [["add", "-A"], ["commit", "-q", "--allow-empty", "-m", message, *options]]:
+        done = run(*GIT, *command, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    return run("git", "rev-parse", "HEAD", cwd=folder).stdout.strip()
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """The template's repository under its address on GitHub, as git finds it: a folder to change and commit."""
+    folder = tmp_path / "published" / "cookiecutter-dsri.git"
+    folder.mkdir(parents=True)
+    for name in ("cookiecutter.json", "hooks", "pyproject.toml", "README.md", "src", "{{cookiecutter.repo_name}}"):
+        if (TEMPLATE / name).is_dir():
+            shutil.copytree(TEMPLATE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy(TEMPLATE / name, folder / name)
+    committed(folder, "The template")
+    addresses = [f"{start}{end}" for start in (ADDRESS, ADDRESS.replace("//", "//me:s3cret@"), "git@github.com:MaastrichtU-IDS/cookiecutter-dsri") for end in (".git", "")]
+    monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(addresses)))
+    for number, address in enumerate(addresses):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", f"url.{folder.as_posix()}.insteadOf")
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", address)
+    return folder
 
 
 @pytest.fixture(scope="session", params=STACKS)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ANSWERS, TEMPLATE, bake, need, run, snapshot
+from conftest import ADDRESS, ANSWERS, TEMPLATE, bake, need, run, snapshot
 from cookiecutter.environment import StrictEnvironment
 from cookiecutter.main import cookiecutter
 
@@ -66,6 +66,14 @@ def test_every_version_spares_a_users_file_at_every_path(python, tmp_path):
     before = snapshot(first.path)
     made = bake(tmp_path, "-f", "-s", python=python, storage="5Gi")
     assert made.status == 0 and snapshot(first.path) == before, made.text
+
+
+@pytest.mark.parametrize("python", SUPPORTED, indirect=True)
+def test_every_version_that_can_tell_says_what_the_repository_was_made_from(python, published, tmp_path):
+    made = bake(tmp_path, python=python, template=ADDRESS)
+    told = (made / ".cruft.json").exists() and json.loads((made / ".cruft.json").read_text(encoding="utf-8"))["template"] == ADDRESS
+    oldest = run(python, "-m", "cookiecutter", "--version").stdout.split()[1] == "2.1.1"
+    assert made.status == 0 and told != oldest and ("No .cruft.json" in made.text) == oldest, made.text
 
 
 @pytest.mark.parametrize("python", TOO_OLD, indirect=True)
