@@ -13,7 +13,8 @@ sys.path.insert(0, str(TEMPLATE / "tools"))
 import golden  # noqa: E402
 
 EVERY = {
-    ".dockerignore", ".gitattributes", ".github/sbom.Dockerfile", ".github/workflows/publish.yml", ".gitignore", "CITATION.cff", "Dockerfile", "LICENSE",
+    ".dockerignore", ".gitattributes", ".github/sbom.Dockerfile", ".github/workflows/publish.yml", ".github/workflows/template-update.yml", ".gitignore",
+    "CITATION.cff", "Dockerfile", "LICENSE",
     "README.md", "compose.yaml", "openshift/README.md", "openshift/image.py", "openshift/kustomization.yaml", "openshift/pvc.yaml",
 }
 WEB = {"openshift/deployment.yaml", "openshift/route.yaml", "openshift/service.yaml"}
@@ -136,7 +137,7 @@ def test_the_lock_file_names_no_address_and_a_hash_for_each_package():
 
 
 def test_actions_are_pinned_by_commit(repository):
-    uses = re.findall(r"uses: (.*)", (repository / ".github/workflows/publish.yml").read_text(encoding="utf-8"))
+    uses = [pin for workflow in sorted((repository / ".github/workflows").glob("*.yml")) for pin in re.findall(r"uses: (.*)", workflow.read_text(encoding="utf-8"))]
     assert uses and all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line) for line in uses)
 
 
