@@ -88,10 +88,10 @@ def update(wanted=None, may_write_workflows=True, template=None, checks=False):
             then = merge.of_folder(source.generate(pending, before, temporary / "pending")[0])
             base.update({path: entry for path, entry in then.items() if path.startswith(WORKFLOWS)})
         ours, theirs_yours = yours(old), yours(context)
-        skip = (set(state.get("skip", ours)) | (theirs_yours - ours)) - (ours - theirs_yours)
-        out, files = merge.merge(base, mine, theirs, "template", sorted(skip), context.get("_same", {}), may_write_workflows)
+        skip = set(state.get("skip", ours)) | (theirs_yours - ours)
+        out, files = merge.merge(base, mine, theirs, "template", skip, context.get("_same", {}), may_write_workflows)
 
-        state = {**state, "checkout": checkout, "commit": target, "context": {"cookiecutter": dict(sorted(asked.items()))}, "skip": sorted(skip)}
+        state = {**state, "checkout": checkout, "commit": target, "context": {"cookiecutter": dict(sorted(asked.items()))}, "skip": sorted(skip - (ours - theirs_yours))}
         state["round"] = state.get("round", 0) + 1 if target == was else None  # tells answers that were applied from those before
         state["workflows"] = (pending or was) if out.held else None  # the commit whose workflows are here
         state = {key: value for key, value in state.items() if value is not None or key == "checkout"}

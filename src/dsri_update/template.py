@@ -98,7 +98,8 @@ class Template:
 
     def generate(self, commit, answers, folder):
         """(the folder with what the template makes of the answers, its whole context)"""
-        from cruft import create  # takes half a second
+        from cookiecutter.exceptions import FailedHookException  # these take half a second, and most runs find nothing new
+        from cruft import create
 
         with hushed() as said:
             try:
@@ -106,7 +107,8 @@ class Template:
             except Exception as error:  # cookiecutter's, the hooks', Jinja's
                 sys.stdout.flush(), sys.stderr.flush()
                 words = said().partition("\nThis asks again")[0].strip()
-                raise Stopped(words if "hook" in type(error).__name__.lower() and words else f"{type(error).__name__}: {error}") from None
+                # An error of Jinja's carries the whole context.
+                raise Stopped(words if words and isinstance(error, FailedHookException) else f"{type(error).__name__}: {str(error).partition(' Context: ')[0]}") from None
         context = json.loads((made / ".cruft.json").read_text(encoding="utf-8"))["context"]["cookiecutter"]
         return Path(made), context
 
