@@ -5,13 +5,12 @@ Run in the folder with .cruft.json, everything committed. The changes are staged
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 
 from . import Stopped
-from .merge import WORKFLOWS, Merge, Outcome
+from .merge import WORKFLOWS, Merge
 from .report import description
 from .template import Template, answered, git
 
