@@ -156,6 +156,15 @@ def cluster(docker):
     return env
 
 
+@pytest.fixture(scope="session")
+def trials(cluster, tmp_path_factory):
+    """What the cluster refuses, made once for all the tests that look at it."""
+    from trials import started  # it imports this file
+
+    with started(tmp_path_factory.mktemp("trials"), cluster) as made:
+        yield made
+
+
 @contextlib.contextmanager
 def as_the_cluster(image, *options, user="1000650000:0", port=8080):
     """Run an image under the cluster's constraints, until the end of the block: (the container, its address), once it answers there."""

@@ -1,0 +1,3 @@
+from dsri_doctor.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,41 @@
+"""What may be shown of a text that others wrote: no secret, no escape sequence, not too much."""
+
+import re
+
+HIDDEN = "[hidden]"
+# Tokens that can be told by their form: GitHub, GitLab, OpenShift, JWT, AWS, Slack, OpenAI, Hugging Face, Google.
+TOKENS = re.compile(
+    r"gh[pousr]_\w{10,}|github_pat_\w{10,}|glpat-[\w-]{10,}|sha256~[\w-]{10,}|eyJ[\w-]{5,}\.[\w-]{5,}(\.[\w-]*)?"
+    r"|A(KI|SI)A[0-9A-Z]{12,}|xox[a-z]-[\w-]{10,}|\bsk-[\w-]{16,}|\bhf_\w{16,}|AIza[\w-]{30,}"
+)
+NAMED = re.compile(
+    r"""(?ix)(["']?[\w.-]*(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key
+    |credential|cookie|session|dsn|connection[_-]?string)[\w.-]*["']?(?:\s*(?:=>?|:)\s*|\s+is\s+))("[^"]*"|'[^']*'|[^\s,;&}"']+)"""
+)
+AUTHORIZATION = re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*|\bbearer\s+|\bbasic\s+(?=[\w+/=]{12,})).+")
+IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]+@")
+# Long runs of letters and digits are keys more often than words; a digest or a commit is neither.
+LONG = re.compile(r"(?<![\w:@/.+=-])(?!sha\d+:)(?![0-9a-f]{40}\b)(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[A-Za-z0-9+/=_-]{40,}")
+KEY = re.compile(r"-----BEGIN [^-]*KEY-----.*?(-----END [^-]*KEY-----|\Z)", re.DOTALL)
+ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def hide(text, known=(), ours=False):
+    """The text without what could be a secret: tokens by form, logins in addresses, and the values in `known`; and, but in the
+    cluster's own sentences (`ours`), which hold none, whatever has a secret's name or a key's length."""
+    text = KEY.sub(HIDDEN, ESCAPES.sub("", text))
+    for value in sorted(known, key=len, reverse=True):
+        if len(value) > 3:
+            text = text.replace(value, HIDDEN)
+    text = TOKENS.sub(HIDDEN, IN_ADDRESS.sub(HIDDEN + "@", text))
+    if ours:
+        return text
+    text = AUTHORIZATION.sub(lambda m: m[1] + HIDDEN, text)
+    text = NAMED.sub(lambda m: m[1] + HIDDEN, text)
+    return LONG.sub(HIDDEN, text)
+
+
+def tail(log, known=(), lines=6, width=160):
+    """The last lines of a log that say something."""
+    said = [line.strip() for line in hide(log[-20000:], known).splitlines() if line.strip()]
+    return [line if len(line) <= width else line[: width - 1] + "…" for line in said[-lines:]]

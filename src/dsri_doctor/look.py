@@ -1,0 +1,348 @@
+"""Reads all that the findings need, in one pass: the cluster through `oc` or `kubectl`, the workflow through `gh`, the registry when asked."""
+
+import base64
+import binascii
+import json
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from dsri_doctor import registry
+
+# Where each kind that may run the application is found, and where it keeps what its pods are.
+KINDS = {
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "CronJob": ("/apis/batch/v1", "cronjobs"),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets"),
+    "Job": ("/apis/batch/v1", "jobs"),
+    "DeploymentConfig": ("/apis/apps.openshift.io/v1", "deploymentconfigs"),
+}
+LISTS = {
+    "accounts": ("/api/v1", "serviceaccounts"),
+    "claims": ("/api/v1", "persistentvolumeclaims"),
+    "services": ("/api/v1", "services"),
+    "routes": ("/apis/route.openshift.io/v1", "routes"),
+    "events": ("/api/v1", "events?fieldSelector=type%3DWarning"),
+}
+SLOW = 20  # seconds that one question may take; the tools themselves wait for minutes
+
+
+class CannotLook(Exception):
+    """Why nothing can be said: (the finding's name, what was said)."""
+
+
+def run(*command, text=None, seconds=SLOW):
+    """(exit status, output, error) of a command; one that is not there, or too slow, has failed."""
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", errors="replace", timeout=seconds)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return 127, "", str(error)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Cluster:
+    """The questions that are asked of the API server; only reading ones."""
+
+    def __init__(self, tool, options=()):
+        self.tool, self.options = tool, list(options)
+
+    def raw(self, path):
+        """(what is there, None), or (None, why not): NotFound, Forbidden, or what else the server says."""
+        status, said, error = run(self.tool, *self.options, "get", "--raw", path)
+        if status == 0:
+            return said, None
+        reason = re.search(r"Error from server \((\w+)\)", error)
+        if "system:anonymous" in error or re.search(r"Unauthorized|must be logged in|provide credentials|token (has )?expired|No valid credentials", error, re.IGNORECASE):
+            raise CannotLook("not-logged-in", error)
+        if reason:
+            return None, reason[1]
+        if re.search(r"incomplete configuration|localhost:8080|no configuration|current-context|context .* does not exist|no context", error, re.IGNORECASE):
+            raise CannotLook("not-logged-in", error)
+        if re.search(r"nable to connect|was refused|no such host|timed? ?out|unreachable|x509|EOF|tls", error, re.IGNORECASE):
+            raise CannotLook("unreachable", error)
+        return None, error.strip() or "no answer"
+
+    def get(self, path):
+        said, why = self.raw(path)
+        return (json.loads(said) if said else None), why
+
+
+def tool_named(wanted):
+    """The path of the tool that asks the cluster."""
+    for name in [wanted] if wanted else ["oc", "kubectl"]:
+        path = shutil.which(name)
+        if path:
+            return path
+    raise CannotLook("no-tool", f"{wanted or 'oc or kubectl'} is not on PATH")
+
+
+def manifests(tool, folder):
+    """The objects that `apply -k FOLDER` would send; `label` only turns them into JSON, and asks no cluster."""
+    status, text, error = run(tool, "kustomize", str(folder))
+    if status == 0:
+        status, text, error = run(tool, "label", "--local", "-f", "-", "-o", "json", "none-such-", text=text)
+    if status:
+        raise CannotLook("no-manifests", error or text)
+    objects, decoder, text = [], json.JSONDecoder(), text[text.index("{"):]
+    while text:
+        found, end = decoder.raw_decode(text)
+        objects += found["items"] if found["kind"] == "List" else [found]
+        text = text[end:].lstrip()
+    return objects
+
+
+def template_of(workload):
+    """The pod's specification of a Deployment, CronJob, ..."""
+    spec = workload.get("spec", {})
+    spec = spec.get("jobTemplate", {}).get("spec", spec)
+    return spec.get("template", {}).get("spec", {})
+
+
+def repository(tool, folder):
+    """What a repository says that should run: its project, name and workload, all its objects' names, and the user of the printed steps."""
+    objects = manifests(tool, folder)
+    workload = next((o for o in objects if o["kind"] in KINDS), None)
+    if not workload:
+        raise CannotLook("no-manifests", f"{folder} has no workload: no {', '.join(KINDS)}")
+    readme = Path(folder) / "README.md"
+    user = re.search(r"--docker-username=([\w-]+)", readme.read_text(encoding="utf-8", errors="replace")) if readme.is_file() else None
+    return {"project": workload["metadata"].get("namespace"), "name": workload["metadata"]["name"], "user": user[1] if user else None,
+            "folder": Path(folder).name, "workload": workload, "objects": [[o["kind"], o["metadata"]["name"]] for o in objects]}
+
+
+def owned(items, owner):
+    return [i for i in items if any(r.get("uid") == owner["metadata"]["uid"] for r in i["metadata"].get("ownerReferences", []))]
+
+
+def selector(labels):
+    return "labelSelector=" + "%2C".join(f"{k.replace('/', '%2F')}%3D{v}" for k, v in sorted(labels.items()))
+
+
+def decoded(secret):
+    """(what may be known of a pull secret, {registry: (user, token)}): the first holds no token."""
+    known = {"type": secret.get("type"), "registries": {}, "changed": changed(secret)}
+    key = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}.get(known["type"])
+    keys = secret.get("data") or {}
+    known["keys"] = sorted(keys)
+    logins = {}
+    for name in [key] if key else [".dockerconfigjson", ".dockercfg"]:
+        if name not in keys:
+            continue
+        try:
+            config = json.loads(base64.b64decode(keys[name]))
+            entries = config.get("auths", {}) if name == ".dockerconfigjson" else config
+            for host, entry in entries.items():
+                user, token = entry.get("username", ""), entry.get("password", "")
+                if entry.get("auth"):
+                    user, _, token = base64.b64decode(entry["auth"]).decode("utf-8", "replace").partition(":")
+                logins[host] = (user, token)
+                known["registries"][host] = {"user": user, "token": kind_of_token(token)}
+        except (ValueError, AttributeError, TypeError, binascii.Error):
+            known["broken"] = True
+    return known, logins
+
+
+def kind_of_token(token):
+    """What the form of a token says of it."""
+    if not token.strip():
+        return "empty"
+    if token != token.strip() or re.search(r"\s", token):
+        return "with-spaces"
+    for start, kind in (("github_pat_", "fine-grained"), ("ghs_", "of-a-workflow"), ("ghp_", "classic"), ("gho_", "of-an-app"), ("ghu_", "of-an-app"), ("sha256~", "of-openshift")):
+        if token.startswith(start):
+            return kind
+    if re.fullmatch(r"[$<{%].*|TOKEN|GHCR_TOKEN|xxx+|\.\.\.|changeme", token):
+        return "placeholder"
+    return "unknown"
+
+
+def changed(thing):
+    """When an object was written last, as far as the server keeps it."""
+    times = [f.get("time", "") for f in thing["metadata"].get("managedFields", [])]
+    return max([*times, thing["metadata"].get("creationTimestamp") or ""])
+
+
+def runs_of(repository_name):
+    """The last publish runs on GitHub, newest first, as `gh` tells; None where it cannot."""
+    if not repository_name or not shutil.which("gh"):
+        return None
+    status, text, _ = run("gh", "run", "list", "--repo", repository_name, "--workflow", "publish.yml", "--limit", "10",
+                          "--json", "databaseId,status,conclusion,event,updatedAt,url", seconds=8)
+    if status:
+        return None
+    runs = [r for r in json.loads(text) if r["event"] != "pull_request"]
+    if runs and runs[0]["conclusion"] == "failure":
+        runs[0]["log"] = run("gh", "run", "view", str(runs[0]["databaseId"]), "--repo", repository_name, "--log-failed", seconds=10)[1][-20000:]
+    return runs
+
+
+def failing(pod):
+    """[(container, whether its log before the last start is wanted)] of a pod's containers that do not do their work."""
+    found = []
+    for status in (pod.get("status", {}).get("initContainerStatuses") or []) + (pod.get("status", {}).get("containerStatuses") or []):
+        state, last = status.get("state", {}), status.get("lastState", {})
+        if status.get("ready") or state.get("terminated", {}).get("exitCode") == 0 and pod["status"].get("phase") == "Succeeded":
+            continue
+        if "terminated" in state or "running" in state and not last.get("terminated"):
+            found.append((status["name"], False))
+        elif last.get("terminated"):
+            found.append((status["name"], True))
+    return found
+
+
+def read_ports(text):
+    """[(port, whether only this pod itself reaches it)] out of /proc/net/tcp and tcp6."""
+    found = set()
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) > 3 and fields[3] == "0A":
+            address, _, port = fields[1].partition(":")
+            found.add((int(port, 16), address in ("0100007F", "00000000000000000000000001000000")))
+    return sorted(found)
+
+
+def look(tool, project, name, options=(), expected=None, ask_registry=False, github=True):
+    """All facts about one application."""
+    cluster, within = Cluster(tool, options), f"namespaces/{project}"
+    facts = {"tool": Path(tool).stem, "project": project, "name": name, "expected": expected or {}, "unseen": [], "workload": None, "logs": {}, "ports": {},
+             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": []}
+    with ThreadPoolExecutor(8) as pool:
+        guess = image_repository(expected["workload"]) if expected else None
+        runs = pool.submit(runs_of, guess) if github and guess else None
+        there = pool.submit(cluster.get, f"/api/v1/{within}")
+        asked = {kind: pool.submit(cluster.get, f"{api}/{within}/{plural}/{name}") for kind, (api, plural) in KINDS.items()}
+        lists = {key: pool.submit(cluster.get, f"{api}/{within}/{plural}") for key, (api, plural) in LISTS.items()}
+        facts["project_is"] = there.result()[1]
+        if facts["project_is"] == "NotFound":
+            facts["others"] = projects(cluster)
+            return facts
+        for kind, answer in asked.items():
+            thing, why = answer.result()
+            if thing and not facts["workload"]:
+                facts["workload"] = {**thing, "kind": kind}
+            elif why not in (None, "NotFound") and kind == "Deployment":
+                facts["unseen"].append("deployments")
+        for key, answer in lists.items():
+            thing, why = answer.result()
+            facts[key] = [{**i, "metadata": {k: v for k, v in i["metadata"].items() if k != "managedFields"}} for i in thing["items"]] if thing else None
+            if why and not (key == "routes" and why in ("NotFound", "Forbidden")):
+                facts["unseen"].append(key)
+        # Who may see nothing in a project is told so for one that is not there, too.
+        if "deployments" in facts["unseen"] and facts["project_is"] == "Forbidden":
+            facts["others"] = projects(cluster)
+            return facts
+        workload = facts["workload"]
+        if not workload:
+            answers = [pool.submit(cluster.get, f"{KINDS[kind][0]}/{within}/{KINDS[kind][1]}") for kind in ("Deployment", "CronJob", "StatefulSet")]
+            facts["others"] = sorted(i["metadata"]["name"] for a in answers if a.result()[0] for i in a.result()[0]["items"])
+            template = template_of(expected["workload"]) if expected else {}
+        else:
+            template = template_of(workload)
+            pods_of(cluster, pool, within, facts)
+        if github and not runs and workload:
+            runs = pool.submit(runs_of, image_repository(workload))
+        logins = read_secrets(cluster, pool, within, facts, template)
+        read_logs(cluster, pool, within, facts)
+        if ask_registry:
+            facts["registry"] = registry.ask(facts, template, logins)
+        facts["runs"] = runs.result() if runs else None
+    return facts
+
+
+def projects(cluster):
+    """The projects that this user may see, on OpenShift."""
+    found, _ = cluster.get("/apis/project.openshift.io/v1/projects")
+    return sorted(p["metadata"]["name"] for p in found["items"]) if found else []
+
+
+def image_repository(workload):
+    """owner/name on GitHub of an image on ghcr.io."""
+    for container in template_of(workload).get("containers", []):
+        match = re.match(r"ghcr\.io/([\w.-]+/[\w.-]+?)([:@]|$)", container.get("image", ""), re.IGNORECASE)
+        if match:
+            return match[1]
+    return None
+
+
+def pods_of(cluster, pool, within, facts):
+    """The pods of the workload, and what stands between."""
+    workload = facts["workload"]
+    if workload["kind"] in ("CronJob", "Job"):
+        if workload["kind"] == "CronJob":
+            jobs, _ = cluster.get(f"/apis/batch/v1/{within}/jobs")
+            facts["jobs"] = sorted(owned(jobs["items"], workload), key=lambda j: j["metadata"]["creationTimestamp"]) if jobs else []
+        else:
+            facts["jobs"] = [workload]
+        if not facts["jobs"]:
+            return
+        labels = {"batch.kubernetes.io/job-name": facts["jobs"][-1]["metadata"]["name"]}
+    else:
+        chosen = workload["spec"].get("selector", {})
+        labels = chosen if workload["kind"] == "DeploymentConfig" else chosen.get("matchLabels", {})
+    wanted = {"pods": f"/api/v1/{within}/pods?{selector(labels)}"}
+    if workload["kind"] == "Deployment":
+        wanted["sets"] = f"/apis/apps/v1/{within}/replicasets?{selector(labels)}"
+    for key, answer in {key: pool.submit(cluster.get, path) for key, path in wanted.items()}.items():
+        thing, why = answer.result()
+        if why:
+            facts["unseen"].append(key)
+        facts[key] = thing["items"] if thing else []
+    if workload["kind"] == "Deployment":
+        facts["sets"] = owned(facts["sets"], workload)
+
+
+def pull_secrets(template, accounts):
+    """(the pull secrets of a pod: those that it names, else its account's; [(account, secret)] of other accounts), without OpenShift's own."""
+    linked = [(a["metadata"]["name"], s["name"]) for a in accounts or [] for s in a.get("imagePullSecrets") or [] if not re.search(r"-dockercfg-[a-z0-9]{5}$", s["name"])]
+    mine = template.get("serviceAccountName") or "default"
+    named = [s["name"] for s in template.get("imagePullSecrets") or []]
+    return named or [s for a, s in linked if a == mine], [(a, s) for a, s in linked if a != mine]
+
+
+def read_secrets(cluster, pool, within, facts, template):
+    """Only pull secrets are read: those that the pods name, else their account's, else other accounts'. Their tokens are not kept in the facts."""
+    facts["used"], elsewhere = pull_secrets(template, facts["accounts"])
+    names, logins = facts["used"] or [secret for _, secret in elsewhere], {}
+    answers = {n: pool.submit(cluster.get, f"/api/v1/{within}/secrets/{n}") for n in dict.fromkeys(names)}
+    for name, answer in answers.items():
+        secret, why = answer.result()
+        if secret:
+            facts["secrets"][name], logins[name] = decoded(secret)
+        elif why == "NotFound":
+            facts["secrets"][name] = None
+        elif "secrets" not in facts["unseen"]:
+            facts["unseen"].append("secrets")
+    return logins
+
+
+def read_logs(cluster, pool, within, facts, most=4):
+    """The logs of containers that fail; of one that runs and does not answer, the ports that it listens on, too."""
+    wanted, ports = {}, {}
+    pods = sorted((p for p in facts["pods"] if not p["metadata"].get("deletionTimestamp")), key=lambda p: p["metadata"]["creationTimestamp"], reverse=True)
+    for pod in pods:
+        for container, previous in failing(pod):
+            if len(wanted) < most:
+                place, key = f"/api/v1/{within}/pods/{pod['metadata']['name']}", f"{pod['metadata']['name']}/{container}"
+                wanted[key] = pool.submit(log, cluster, f"{place}/log?container={container}&tailLines=80", previous)
+                statuses = {s["name"]: s for s in pod["status"].get("containerStatuses") or []}
+                if "running" in statuses.get(container, {}).get("state", {}):
+                    ports[key] = pool.submit(listening, cluster, within, pod["metadata"]["name"], container)
+    facts["logs"] = {key: answer.result() for key, answer in wanted.items()}
+    facts["ports"] = {key: answer.result() for key, answer in ports.items()}
+
+
+def log(cluster, path, previous):
+    """The log before the last start, if there is one, else the present one."""
+    for address in [path + "&previous=true", path] if previous else [path]:
+        said, _ = cluster.raw(address)
+        if said:
+            return said
+    return ""
+
+
+def listening(cluster, within, pod, container):
+    """What a container listens on, from its own /proc: reading, though by `exec`; None where it has no `cat` or that is not allowed."""
+    status, text, _ = run(cluster.tool, *cluster.options, "-n", within.partition("/")[2], "exec", pod, "-c", container, "--", "cat", "/proc/net/tcp", "/proc/net/tcp6", seconds=5)
+    return read_ports(text) if text else None
