@@ -22,7 +22,7 @@ scaled-down paused quota resources-missing maxima security-context pod-refused
 claim-missing claim-not-bound volume-not-mounted volume-held no-room not-scheduled
 config-missing user-not-numeric evicted out-of-memory exec-format command-missing volume-read-only root-read-only low-port permission
 liveness crash job-failed probe-port wrong-port health-path probe-failed rollout-stuck starting
-anyuid-lost object-missing service-port service-no-pods route-service route-no-host route-refused mixed-images old-image new-image-waits
+anyuid-lost object-missing service-port service-no-pods route-service route-no-host route-refused mixed-images old-image
 token-ends token-too-wide restarted""".split()
 
 REFUSED = re.compile(r"\b40[13]\b|unauthori[sz]ed|\bdenied\b|forbidden|authentication required|invalid username/password|no basic auth", re.IGNORECASE)
@@ -386,6 +386,10 @@ def refused(case, image, said):
         why = f"The token is valid, but may not read {registry.split(image)[1]}: the account lacks access to the package, or the token lacks SSO."
     elif answer.get("without") == 200:
         why = "Without a login the image is given: the token is wrong or has ended. ghcr.io refuses such a token for a public image, too."
+    elif answer.get("at") == "login" and answer["status"] in (401, 403):
+        why = f"Asked just now, {host} refuses the login itself: the token is wrong, has ended or is fine-grained."
+    elif answer.get("at") == "image" and answer["status"] in (401, 403, 404):
+        why = f"Asked just now, {host} takes the login and refuses the image: the account lacks access to the package, or the token lacks SSO or read:packages."
     else:
         why = "The token is wrong, has ended, is fine-grained, lacks SSO, or its account may not read this package."
         if not answer:
@@ -445,11 +449,11 @@ def admission(case):
         if lacking(case):
             default = {"requests": {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"}}
             case.add("resources-missing", "The cluster refuses a container that leaves out a request or a limit.", f"Missing: {', '.join(lacking(case))}.",
-                     case.change("requests and limits of cpu, memory and ephemeral-storage", set_resources(case, default, lambda part, kind: any(w.startswith(f"{part}.{kind}") for w in lacking(case)))), said)
+                     case.change("requests and limits of cpu, memory and ephemeral-storage", set_resources(case, default, lambda part, kind: any(w.startswith(f"{part}.{kind}") for w in lacking(case)))), [] if case.has("security-context") else said)
         if too_much(case):
             case.add("maxima", "A container asks for more than DSRI allows.", "; ".join(too_much(case)) + ".",
-                     case.change("no more than the maxima", set_resources(case, MAXIMA, lambda part, kind: any(w.startswith(f"{part}.{kind}") for w in too_much(case)))), said)
-        if fixed_users(case) and case.account != "anyuid" and not case.has("security-context") and any(re.match("run|fs|supp|priv|allow|cap|host", f) for f in fixed_users(case)) and case.has("resources-missing", "maxima"):
+                     case.change("no more than the maxima", set_resources(case, MAXIMA, lambda part, kind: any(w.startswith(f"{part}.{kind}") for w in too_much(case)))), [] if case.has("security-context") else said)
+        if case.has("resources-missing", "maxima") and case.account != "anyuid" and fixed_users(case):
             security_context(case, [])
 
 

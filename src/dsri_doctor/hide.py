@@ -9,8 +9,8 @@ TOKENS = re.compile(
     r"|A(KI|SI)A[0-9A-Z]{12,}|xox[a-z]-[\w-]{10,}|\bsk-[\w-]{16,}|\bhf_\w{16,}|AIza[\w-]{30,}"
 )
 NAMED = re.compile(
-    r"""(?ix)(["']?[\w.-]*(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key
-    |credential|cookie|session|dsn|connection[_-]?string)[\w.-]*["']?(?:\s*(?:=>?|:)\s*|\s+is\s+))("[^"]*"|'[^']*'|[^\s,;&}"']+)"""
+    r"""(?ix)(["']?[\w.-]{0,40}(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key
+    |credential|cookie|session|dsn|connection[_-]?string)[\w.-]{0,40}["']?(?:\s{0,9}(?:=>?|:)\s{0,9}|\s+is\s+))("[^"]*"|'[^']*'|[^\s,;&}"']+)"""
 )
 AUTHORIZATION = re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*|\bbearer\s+|\bbasic\s+(?=[\w+/=]{12,})).+")
 IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]+@")

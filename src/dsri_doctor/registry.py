@@ -61,7 +61,7 @@ def basic(login):
 def bearer(host, name, login):
     """(status, a token for pulling one image) from the registry's token service, which it names itself."""
     status, headers, _ = fetch(f"https://{host}/v2/", {})
-    challenge = headers.get("www-authenticate", "") if headers else ""
+    challenge = headers.get("www-authenticate") or ""
     if status != 401 or not challenge.lower().startswith("bearer"):
         return status, None
     parts = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
@@ -78,18 +78,16 @@ def bearer(host, name, login):
 
 
 def manifest(image, login):
-    """{status, digests}: all the digests by which a node may know the image."""
+    """{status, digests}: all the digests by which a node may know the image; `at` says whether the login or the image was refused."""
     host, name, reference = split(image)
     status, token = bearer(host, name, login)
-    if status not in (200, 401):
-        return {"status": status}
-    if not token:
-        return {"status": 401}
-    headers = {"Authorization": "Bearer " + token, "Accept": ACCEPT}
+    if status != 200:
+        return {"status": status, "at": "login"}
+    headers = {"Authorization": "Bearer " + token, "Accept": ACCEPT} if token else {"Accept": ACCEPT}
     address = f"https://{host}/v2/{name}/manifests/"
     status, got, body = fetch(address + reference, headers)
     if status != 200:
-        return {"status": status}
+        return {"status": status, "at": "image"}
     about, digests = json.loads(body), {got.get("docker-content-digest") or ""}
     for entry in about.get("manifests", []):
         if entry.get("platform", {}).get("os") == "linux" and entry["platform"].get("architecture") == "amd64":
@@ -106,8 +104,8 @@ def manifest(image, login):
 def about_token(token, github=GITHUB):
     """{status, ends, scopes} of a GitHub token: GitHub says them in the headers of any answer; this one counts against no limit."""
     status, headers, _ = fetch(github + "/rate_limit", {"Authorization": "Bearer " + token, "User-Agent": "dsri-doctor"})
-    scopes = headers.get("x-oauth-scopes") if headers else None
-    return {"status": status, "ends": headers.get("github-authentication-token-expiration") if headers else None,
+    scopes = headers.get("x-oauth-scopes")
+    return {"status": status, "ends": headers.get("github-authentication-token-expiration"),
             "scopes": None if scopes is None else [s.strip() for s in scopes.split(",") if s.strip()]}
 
 

@@ -1,0 +1,507 @@
+"""The doctor's verdict from facts alone: no cluster, no network. What the cluster says is in the words of containerd and of CRI-O, OpenShift's
+runtime, as people reported them (the issue stands beside each)."""
+
+import copy
+import datetime
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+from dsri_doctor import findings as doctor  # noqa: E402
+from dsri_doctor.cli import page  # noqa: E402
+from dsri_doctor.hide import hide, tail  # noqa: E402
+from dsri_doctor.look import changed, decoded, kind_of_token, read_ports  # noqa: E402
+from dsri_doctor.registry import serves, split  # noqa: E402
+
+NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.timezone.utc)
+IMAGE = "ghcr.io/maastrichtu-ids/kg-demo:latest"
+DIGEST = "sha256:" + "ab" * 32
+
+
+def healthy():
+    """A Deployment that the template made, and that runs."""
+    resources = {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"}
+    container = {"name": "kg-demo", "image": IMAGE, "imagePullPolicy": "Always", "resources": {"requests": dict(resources), "limits": dict(resources)},
+                 "env": [{"name": "PORT", "value": "8080"}], "ports": [{"name": "http", "containerPort": 8080}],
+                 "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}}, "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]}
+    spec = {"serviceAccountName": "default", "imagePullSecrets": [{"name": "github-ghcr-secret"}], "containers": [container], "volumes": [{"name": "tmp", "emptyDir": {}}]}
+    labels = {"app.kubernetes.io/name": "kg-demo"}
+    revision = {"deployment.kubernetes.io/revision": "2"}
+    return {
+        "tool": "oc", "project": "demo", "name": "kg-demo", "expected": {}, "unseen": [], "project_is": None, "others": [],
+        "workload": {"kind": "Deployment", "metadata": {"name": "kg-demo", "uid": "w", "annotations": revision}, "status": {"readyReplicas": 1},
+                     "spec": {"replicas": 1, "template": {"metadata": {"labels": labels}, "spec": spec}}},
+        "sets": [{"metadata": {"name": "kg-demo-1", "uid": "s", "annotations": revision, "ownerReferences": [{"uid": "w"}]}, "spec": {"replicas": 1}, "status": {}}],
+        "pods": [{"metadata": {"name": "kg-demo-1-a", "uid": "p", "creationTimestamp": "2026-11-24T11:00:00Z", "ownerReferences": [{"uid": "s"}]}, "spec": copy.deepcopy(spec),
+                  "status": {"phase": "Running", "startTime": "2026-11-24T11:00:00Z", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [
+                      {"name": "kg-demo", "ready": True, "restartCount": 0, "imageID": f"ghcr.io/maastrichtu-ids/kg-demo@{DIGEST}", "state": {"running": {"startedAt": "2026-11-24T11:00:00Z"}}, "lastState": {}}]}}],
+        "jobs": [], "accounts": [{"metadata": {"name": "default"}}], "claims": [], "services": [
+            {"metadata": {"name": "kg-demo"}, "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}}],
+        "routes": [{"metadata": {"name": "kg-demo", "creationTimestamp": "2026-11-24T11:00:00Z"}, "spec": {"host": "kg-demo-demo.apps.example.org", "to": {"name": "kg-demo"}, "port": {"targetPort": "http"}},
+                    "status": {"ingress": [{"conditions": [{"type": "Admitted", "status": "True"}]}]}}],
+        "events": [], "secrets": {"github-ghcr-secret": {"type": "kubernetes.io/dockerconfigjson", "registries": {"ghcr.io": {"user": "octocat", "token": "classic"}}}}, "used": ["github-ghcr-secret"],
+        "logs": {}, "ports": {}, "registry": {}, "runs": None,
+    }
+
+
+def verdict(facts):
+    return [f.name for f in doctor.findings(facts, NOW)]
+
+
+def status(facts, waiting=None, terminated=None, last=None, running=None, restarts=0):
+    """The facts with a pod whose container is in this state, and not ready."""
+    pod = facts["pods"][0]["status"]
+    pod["conditions"] = [{"type": "Ready", "status": "False"}]
+    state = {"waiting": waiting} if waiting else {"terminated": terminated} if terminated else {"running": running or {"startedAt": "2026-11-24T11:00:00Z"}}
+    pod["containerStatuses"][0].update(ready=False, state=state, lastState={"terminated": last} if last else {}, restartCount=restarts)
+    return facts
+
+
+def event(reason, message, uid="p"):
+    return {"reason": reason, "message": message, "involvedObject": {"uid": uid}, "lastTimestamp": "2026-11-24T11:59:00Z"}
+
+
+def crashes(facts, log="", code=1, reason="Error"):
+    facts["logs"] = {"kg-demo-1-a/kg-demo": log}
+    return status(facts, waiting={"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}, last={"exitCode": code, "reason": reason}, restarts=3)
+
+
+def test_what_is_well_has_no_finding():
+    assert verdict(healthy()) == []
+
+
+def test_a_start_long_ago_leaves_no_finding():
+    facts = healthy()
+    facts["events"] = [event("Unhealthy", "Startup probe failed: dial tcp 10.0.0.1:8080: connect: connection refused"), event("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (other)")]
+    facts["pods"][0]["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-20T11:00:00Z"}}
+    assert verdict(facts) == []
+
+
+# (what the runtime says of a pull, the finding)
+PULLS = [
+    # containerd
+    ('rpc error: code = NotFound desc = failed to pull and unpack image "I": failed to resolve reference "I": I: not found', "image-missing"),
+    ('failed to pull and unpack image "I": failed to resolve reference "I": failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized', "token-refused"),
+    ('failed to pull and unpack image "I": failed to resolve reference "I": unexpected status from HEAD request to https://ghcr.io/v2/x/manifests/latest: 403 Forbidden', "token-refused"),
+    ('failed to pull image "I": failed to do request: Head "https://ghcr.io/v2/x/manifests/latest": dial tcp: lookup ghcr.io on 10.0.0.1:53: no such host', "registry-unreachable"),
+    ("no match for platform in manifest: not found", "image-platform"),
+    # CRI-O
+    ("rpc error: code = Unknown desc = Error reading manifest latest in R: errors: denied: requested access to the resource is denied unauthorized: authentication required", "token-refused"),  # thoth-station/thoth-application#2057
+    ("unable to retrieve auth token: invalid username/password: authentication required", "token-refused"),  # NVIDIA/k8s-nim-operator#343
+    ("parsing image configuration: unable to retrieve auth token: invalid username/password: unauthorized: unauthenticated: User cannot be authenticated with the token provided.", "token-refused"),  # yannh/kubeconform#117
+    ("initializing source docker://I: Requesting bearer token: invalid status code from registry 403 (Forbidden)", "token-refused"),  # k0sproject/k0sctl#981
+    ("Requesting bearer token: received unexpected HTTP status: 403 Forbidden", "token-refused"),  # mccutchen/go-httpbin#223
+    ("rpc error: code = Unknown desc = initializing source docker://I: reading manifest latest in R: manifest unknown", "image-missing"),  # okd-project/okd#2194
+    ("rpc error: code = Unknown desc = Error reading manifest 1.0 in R: manifest unknown: manifest unknown", "image-missing"),  # openshift/origin#25763
+    ("rpc error: code = Unknown desc = Error reading manifest latest in R: toomanyrequests: You have reached your pull rate limit.", "pull-limit"),  # red-hat-storage/ocs-ci#4494
+    ("short name mode is enforcing, but image name synology/synology-csi:v1.2.0 returns ambiguous list", "image-name"),  # SynologyOpenSource/synology-csi#128
+    ("Error initializing source docker://I: unexpected http code: 500 (Internal Server Error), URL: https://quay.io/v2/auth", "registry-unreachable"),  # cri-o/cri-o#3786
+    ("error pinging docker registry ghcr.io: Get \"https://ghcr.io/v2/\": x509: certificate is valid for *.apps.example.org, not ghcr.io", "registry-unreachable"),  # openshift/origin#25763
+    ("image pull failed for I because the signature validation failed: Source image rejected: A signature was required, but no signature exists", "pull-failed"),  # openshift/ovn-kubernetes#3192
+]
+
+
+@pytest.mark.parametrize("says, name", PULLS)
+@pytest.mark.parametrize("where", ["state", "event"])
+def test_pulls(says, name, where):
+    says = re.sub(r"\bI\b", IMAGE, says).replace(" R:", f" {IMAGE[:-7]}:")
+    facts = status(healthy(), waiting={"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{IMAGE}"' + (f": ErrImagePull: {says}" if where == "state" else "")})
+    if where == "event":  # older kubelets say it there only
+        facts["events"] = [event("Failed", f'Failed to pull image "{IMAGE}": {says}')]
+    assert verdict(facts) == [name]
+
+
+def test_an_images_own_name_says_nothing():
+    facts = healthy()
+    image = "ghcr.io/maastrichtu-ids/denied-403:404"
+    for spec in (facts["workload"]["spec"]["template"]["spec"], facts["pods"][0]["spec"]):
+        spec["containers"][0]["image"] = image
+    message = f'Back-off pulling image "{image}": ErrImagePull: initializing source docker://{image}: reading manifest 404 in ghcr.io/maastrichtu-ids/denied-403: manifest unknown'
+    assert verdict(status(facts, waiting={"reason": "ImagePullBackOff", "message": message})) == ["image-missing"]
+
+
+def refused(facts):
+    return status(facts, waiting={"reason": "ErrImagePull", "message": "unexpected status: 401 Unauthorized"})
+
+
+SECRETS = [
+    (None, "pull-secret-missing"),
+    ({"type": "Opaque", "registries": {"ghcr.io": {"user": "octocat", "token": "classic"}}}, "pull-secret-type"),
+    ({"type": "kubernetes.io/dockerconfigjson", "registries": {}, "broken": True}, "pull-secret-broken"),
+    ({"type": "kubernetes.io/dockerconfigjson", "registries": {"https://index.docker.io/v1/": {"user": "octocat", "token": "classic"}}}, "pull-secret-registry"),
+    ({"type": "kubernetes.io/dockerconfigjson", "registries": {"ghcr.io": {"user": "octocat", "token": "fine-grained"}}}, "pull-secret-token"),
+    ({"type": "kubernetes.io/dockerconfigjson", "registries": {"https://ghcr.io/v2/": {"user": "octocat", "token": "classic"}}}, "token-refused"),
+]
+
+
+@pytest.mark.parametrize("secret, name", SECRETS)
+def test_secrets(secret, name):
+    facts = refused(healthy())
+    facts["secrets"]["github-ghcr-secret"] = secret
+    assert verdict(facts) == [name]
+
+
+def test_one_good_secret_of_several_is_enough_to_look_at():
+    facts = refused(healthy())
+    facts["workload"]["spec"]["template"]["spec"]["imagePullSecrets"].append({"name": "other"})
+    facts["secrets"]["other"] = None
+    assert verdict(facts) == ["token-refused"]
+
+
+def test_a_secret_of_another_account():
+    facts = refused(healthy())
+    del facts["workload"]["spec"]["template"]["spec"]["imagePullSecrets"]
+    assert verdict(facts) == ["no-pull-secret"]
+    facts["accounts"] += [{"metadata": {"name": "builder"}, "imagePullSecrets": [{"name": "builder-dockercfg-abcde"}, {"name": "github-ghcr-secret"}]}]
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["pull-secret-not-linked"] and "account builder" in found[0].what
+    assert found[0].mend[0] == "oc -n demo secrets link default github-ghcr-secret --for=pull"
+    facts["tool"] = "kubectl"
+    facts["accounts"][0]["imagePullSecrets"] = [{"name": "default-dockercfg-abcde"}]
+    assert doctor.findings(facts, NOW)[0].mend[0].endswith("""-p '{"imagePullSecrets":[{"name":"default-dockercfg-abcde"},{"name":"github-ghcr-secret"}]}'""")
+
+
+def test_what_a_user_name_can_tell():
+    facts = refused(healthy())
+    facts["expected"] = {"folder": "openshift", "user": "hubot", "workload": facts["workload"], "objects": []}
+    assert "user is octocat; this repository's steps say hubot" in doctor.findings(facts, NOW)[0].why
+    facts["expected"]["user"] = "OctoCat"
+    assert "octocat;" not in doctor.findings(facts, NOW)[0].why
+
+
+# What the API server refuses, and why
+FORBIDDEN = [
+    ('pods "kg-demo-1-" is forbidden: unable to validate against any security context constraint: [provider "anyuid": Forbidden: not usable by user or serviceaccount, provider restricted-v2: '
+     '.spec.securityContext.fsGroup: Invalid value: []int64{999}: 999 is not an allowed group, provider restricted-v2: .containers[0].runAsUser: Invalid value: 999: must be in the ranges: '
+     '[1000680000, 1000689999], provider "restricted": Forbidden: not usable by user or serviceaccount]', "security-context"),  # pulp/pulp-operator#1319
+    ('pods "kg-demo-1-" is forbidden: violates PodSecurity "restricted:latest": runAsUser=0 (pod must not set runAsUser=0)', "security-context"),
+    ('pods "kg-demo-1-" is forbidden: exceeded quota: dsri, requested: limits.memory=1Ti, used: limits.memory=10Gi, limited: limits.memory=1Ti', "quota"),
+    ('pods "kg-demo-1-" is forbidden: maximum ephemeral-storage usage per Container is 2Gi, but limit is 3000Mi', "maxima"),  # mariadb-operator/mariadb-operator#639
+    ('admission webhook "x" denied the request: no', "pod-refused"),
+]
+
+
+@pytest.mark.parametrize("message, name", FORBIDDEN)
+def test_pods_that_are_refused(message, name):
+    facts = healthy()
+    facts["pods"] = []
+    facts["sets"][0]["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}]
+    assert verdict(facts) == [name]
+
+
+def test_a_refusal_that_is_over_is_not_said():
+    facts = healthy()
+    facts["events"] = [event("FailedCreate", FORBIDDEN[0][0], "s")]
+    assert verdict(facts) == []
+
+
+@pytest.mark.parametrize("message, change, names", [
+    ("failed quota: dsri: must specify limits.cpu", lambda c, pod: c["resources"]["limits"].pop("cpu"), ["resources-missing"]),  # kubernetes/kubernetes#110956
+    ("maximum memory usage per Container is 512Gi", lambda c, pod: c["resources"]["limits"].update(memory="0.6Ti"), ["maxima"]),
+    ("failed quota: dsri: must specify limits.cpu", lambda c, pod: (c["resources"]["limits"].pop("cpu"), c["resources"]["requests"].update(cpu="33"), pod.update(securityContext={"runAsUser": 0})),
+     ["resources-missing", "maxima", "security-context"]),
+])
+def test_a_manifest_that_is_refused(message, change, names):
+    facts = healthy()
+    facts["pods"] = []
+    pod = facts["workload"]["spec"]["template"]["spec"]
+    change(pod["containers"][0], pod)
+    facts["sets"][0]["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}]
+    assert verdict(facts) == names
+
+
+CONTAINERS = [
+    ({"reason": "CreateContainerConfigError", "message": 'secret "kg-demo-token" not found'}, "config-missing"),
+    ({"reason": "CreateContainerConfigError", "message": "couldn't find key token in Secret demo/kg-demo-token"}, "config-missing"),
+    ({"reason": "CreateContainerConfigError", "message": "container has runAsNonRoot and image has non-numeric user (nobody), cannot verify user is non-root"}, "user-not-numeric"),  # prometheus/statsd_exporter#406
+    ({"reason": "CreateContainerConfigError", "message": "container has runAsNonRoot and image will run as root"}, "user-not-numeric"),  # goharbor/harbor-operator#82
+    ({"reason": "CreateContainerError", "message": 'container create failed: starting container process caused "exec: \\"uid_entrypoint\\": executable file not found in $PATH"'}, "command-missing"),  # RHsyseng/container-rhel-examples#102
+    ({"reason": "CreateContainerError", "message": "container create failed: executable file `uvicorn` not found in $PATH: No such file or directory"}, "command-missing"),  # containers/crun#1664
+    ({"reason": "RunContainerError", "message": 'failed to create containerd task: OCI runtime create failed: exec: "/app/run": permission denied'}, "permission"),
+]
+
+
+@pytest.mark.parametrize("waiting, name", CONTAINERS)
+def test_containers_that_are_not_made(waiting, name):
+    assert verdict(status(healthy(), waiting=waiting)) == [name]
+
+
+LOGS = [
+    ("exec /usr/bin/container-entrypoint: exec format error", 1, "exec-format"),  # christianh814/gitops-examples#7
+    ("standard_init_linux.go:219: exec user process caused: exec format error", 1, "exec-format"),  # madhuakula/kubernetes-goat#47
+    ("nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)", 1, "low-port"),
+    ("Error: listen EACCES: permission denied 0.0.0.0:80", 1, "low-port"),
+    ("PermissionError: [Errno 13] Permission denied: '/app/cache'", 1, "permission"),
+    ("mkdir: cannot create directory '/var/cache/nginx/client_temp': Permission denied", 1, "permission"),
+    ("", 126, "permission"),
+    ("OSError: [Errno 30] Read-only file system: '/app/x'", 1, "root-read-only"),
+    ("sh: uvicorn: not found", 127, "command-missing"),
+    ("Traceback (most recent call last):\nKeyError: 'DATABASE'", 1, "crash"),
+    ("", 0, "crash"),
+]
+
+
+@pytest.mark.parametrize("log, code, name", LOGS)
+def test_containers_that_end(log, code, name):
+    assert verdict(crashes(healthy(), log, code)) == [name]
+
+
+def test_out_of_memory():
+    found = doctor.findings(crashes(healthy(), "", 137, "OOMKilled"), NOW)
+    assert [f.name for f in found] == ["out-of-memory"]
+    assert found[0].mend == ["oc -n demo set resources deployment/kg-demo -c kg-demo --limits=memory=2Gi"]
+
+
+PROBES = [
+    ("Readiness probe failed: HTTP probe failed with statuscode: 404", "health-path"),
+    ("Readiness probe failed: HTTP probe failed with statuscode: 503", "probe-failed"),
+    ('Startup probe failed: Get "http://10.128.0.80:8080/healthz": dial tcp 10.128.0.80:8080: connect: connection refused', "wrong-port"),
+    ('Readiness probe failed: Get "http://10.128.0.80:8080/healthz": context deadline exceeded (Client.Timeout exceeded while awaiting headers)', "probe-failed"),
+]
+
+
+@pytest.mark.parametrize("message, name", PROBES)
+def test_containers_that_do_not_answer(message, name):
+    facts = status(healthy())
+    facts["events"] = [event("Unhealthy", message)]
+    assert verdict(facts) == [name]
+
+
+@pytest.mark.parametrize("ports, words", [([(8000, False)], "listens on 8000; the probe asks 8080"), ([(8080, True)], "127.0.0.1:8080 only")])
+def test_what_a_container_listens_on(ports, words):
+    facts = status(healthy())
+    facts["ports"] = {"kg-demo-1-a/kg-demo": ports}
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["wrong-port"] and words in found[0].what
+
+
+def test_a_pod_that_has_just_started_is_starting():
+    facts = status(healthy(), running={"startedAt": "2026-11-24T11:59:55Z"})
+    facts["events"] = [event("Unhealthy", PROBES[2][0])]
+    assert verdict(facts) == ["starting"]
+
+
+VOLUMES = [
+    ("FailedMount", 'MountVolume.SetUp failed for volume "token" : secret "kg-demo-key" not found', "config-missing"),  # openshift/release#21397
+    ("FailedMount", 'MountVolume.SetUp failed for volume "config" : configmaps "labels" not found', "config-missing"),  # openshift/release#2016
+    ("FailedAttachVolume", 'Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) kg-demo-0-a', "volume-held"),
+    ("FailedAttachVolume", 'AttachVolume.Attach failed for volume "pvc-1" : timed out waiting for external-attacher of cephfs.csi.ceph.com CSI driver', "volume-not-mounted"),  # ceph/ceph-csi#3476
+]
+
+
+@pytest.mark.parametrize("reason, message, name", VOLUMES)
+def test_volumes(reason, message, name):
+    facts = status(healthy(), waiting={"reason": "ContainerCreating"})
+    facts["events"] = [event(reason, message)]
+    assert verdict(facts) == [name]
+
+
+def test_storage_that_is_not_bound():
+    facts = status(healthy(), waiting={"reason": "ContainerCreating"})
+    facts["workload"]["spec"]["template"]["spec"]["volumes"].append({"name": "data", "persistentVolumeClaim": {"claimName": "kg-demo"}})
+    assert verdict(facts) == ["claim-missing"]
+    facts["claims"] = [{"metadata": {"name": "kg-demo", "uid": "c"}, "spec": {"storageClassName": "other", "resources": {"requests": {"storage": "5Gi"}}}, "status": {"phase": "Pending"}}]
+    facts["events"] = [event("ProvisioningFailed", 'storageclass.storage.k8s.io "other" not found', "c")]
+    assert verdict(facts) == ["claim-not-bound"]
+
+
+def test_a_volume_that_is_mounted_read_only():
+    facts = crashes(healthy(), "sh: cannot create /data/x: Read-only file system")
+    pod = facts["workload"]["spec"]["template"]["spec"]
+    pod["volumes"].append({"name": "data", "persistentVolumeClaim": {"claimName": "kg-demo", "readOnly": True}})
+    pod["containers"][0]["volumeMounts"].append({"name": "data", "mountPath": "/data"})
+    facts["claims"] = [{"metadata": {"name": "kg-demo", "uid": "c"}, "spec": {"accessModes": ["ReadWriteMany"]}, "status": {"phase": "Bound"}}]
+    assert verdict(facts) == ["volume-read-only"]
+
+
+@pytest.mark.parametrize("message, name", [
+    ("0/6 nodes are available: 3 Insufficient cpu, 3 node(s) had untolerated taint {node-role.kubernetes.io/master: }.", "no-room"),
+    ("0/6 nodes are available: 6 node(s) didn't match Pod's node affinity/selector.", "not-scheduled"),
+    ("0/6 nodes are available: pod has unbound immediate PersistentVolumeClaims.", "claim-not-bound"),
+])
+def test_pods_without_a_node(message, name):
+    facts = healthy()
+    facts["pods"][0]["status"] = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}]}
+    assert verdict(facts) == [name]
+
+
+def test_anyuid_that_fell_to_another_scc():
+    facts = healthy()
+    facts["accounts"].append({"metadata": {"name": "anyuid"}})
+    facts["workload"]["spec"]["template"]["spec"].update(serviceAccountName="anyuid", securityContext={"seccompProfile": {"type": "RuntimeDefault"}})
+    facts["pods"][0]["metadata"]["annotations"] = {"openshift.io/scc": "anyuid"}
+    facts["pods"][0]["spec"]["securityContext"] = {"runAsUser": 1000650000}
+    assert verdict(facts) == []
+    facts["pods"][0]["metadata"]["annotations"] = {"openshift.io/scc": "restricted-v2"}
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["anyuid-lost"] and "SCC restricted-v2" in found[0].what and "seccompProfile is set in the pod" in found[0].why
+
+
+def test_a_route():
+    facts = healthy()
+    facts["routes"][0]["status"]["ingress"][0]["conditions"][0].update(status="False", reason="HostAlreadyClaimed", message="route prometheus already exposes kg-demo.example.org and is older")  # openshift/origin#17419
+    assert verdict(facts) == ["route-refused"]
+    facts["routes"][0].update(spec={"to": {"name": "kg-demo"}}, status={})
+    assert verdict(facts) == ["route-no-host"]
+    facts["routes"][0]["spec"]["to"]["name"] = "none-such"
+    assert verdict(facts) == ["route-service", "route-no-host"]
+
+
+def run_of(conclusion, updated="2026-11-24T10:00:00Z", log=""):
+    return {"databaseId": 7, "status": "completed", "conclusion": conclusion, "event": "push", "updatedAt": updated, "url": "https://github.com/o/r/actions/runs/7", "log": log}
+
+
+@pytest.mark.parametrize("runs, names", [
+    ([run_of("success")], []),
+    ([], []),  # published in another way: the image is there
+    ([run_of("success", "2026-11-24T11:30:00Z")], ["old-image"]),
+    ([run_of("failure", log="ERROR: test failed")], ["publish-failed"]),
+    ([run_of("failure", log="failed to push ghcr.io/o/r: denied: permission_denied: write_package")], ["publish-denied"]),
+])
+def test_the_publish_run(runs, names):
+    facts = healthy()
+    facts["runs"] = runs
+    assert verdict(facts) == names
+
+
+def test_an_image_that_was_never_published():
+    facts = status(healthy(), waiting={"reason": "ErrImagePull", "message": "manifest unknown"})
+    facts["runs"] = []
+    assert verdict(facts) == ["never-published", "image-missing"]
+
+
+@pytest.mark.parametrize("answer, names", [
+    ({"status": 200, "digests": [DIGEST]}, []),
+    ({"status": 200, "digests": ["sha256:" + "cd" * 32]}, ["old-image"]),
+    ({"status": 403, "secret": "github-ghcr-secret", "at": "login"}, ["token-refused"]),
+    ({"status": 404, "secret": "github-ghcr-secret", "at": "image"}, ["image-missing"]),
+    ({"status": 200, "digests": [DIGEST], "secret": "github-ghcr-secret", "token": {"status": 200, "ends": "2026-12-01 08:00:00 UTC", "scopes": ["read:packages"]}}, ["token-ends"]),
+    ({"status": 200, "digests": [DIGEST], "secret": "github-ghcr-secret", "token": {"status": 200, "ends": None, "scopes": ["read:packages", "repo"]}}, ["token-too-wide"]),
+    ({"status": 200, "digests": [DIGEST], "secret": "github-ghcr-secret", "token": {"status": 200, "ends": "2027-11-01 08:00:00 UTC", "scopes": ["read:packages"]}}, []),
+])
+def test_what_the_registry_answers(answer, names):
+    facts = healthy()
+    facts["registry"] = {IMAGE: answer}
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == names and all(f.warning for f in found)
+
+
+@pytest.mark.parametrize("facts, names", [
+    ({"project_is": "NotFound", "others": ["demo-1"]}, ["no-project"]),
+    ({"project_is": "Forbidden", "unseen": ["deployments", "events"]}, ["no-project"]),
+    ({"workload": None, "pods": [], "sets": [], "others": ["kg-demo-2"]}, ["no-workload"]),
+    ({"accounts": []}, ["no-account"]),
+    ({"accounts": None, "unseen": ["accounts"]}, []),  # not allowed to see them
+])
+def test_where_to_look(facts, names):
+    assert verdict({**healthy(), **facts}) == names
+
+
+def test_a_run_of_a_job():
+    facts = healthy()
+    template = facts["workload"]["spec"]["template"]
+    facts["workload"] = {"kind": "CronJob", "metadata": {"name": "kg-demo", "uid": "w"}, "spec": {"suspend": True, "jobTemplate": {"spec": {"template": template}}}, "status": {}}
+    facts.update(services=[], routes=[], sets=[], pods=[])
+    assert verdict(facts) == []
+    facts["jobs"] = [{"metadata": {"name": "kg-demo-1", "uid": "j"}, "spec": {"parallelism": 8}, "status": {"failedIndexes": "3,7", "conditions": [
+        {"type": "Failed", "status": "True", "reason": "FailedIndexes", "message": "Job has failed indexes"}]}}]
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["job-failed"] and "shares 3,7" in found[0].what
+
+
+def test_findings_come_in_the_order_in_which_to_mend():
+    facts = crashes(healthy(), "Read-only file system")
+    facts["routes"][0].update(spec={"to": {"name": "kg-demo"}}, status={})
+    facts["accounts"] = []
+    facts["runs"] = [run_of("failure")]
+    names = verdict(facts)
+    assert names == ["publish-failed", "no-account", "root-read-only", "route-no-host"] == sorted(names, key=doctor.ORDER.index)
+
+
+def test_what_is_known_of_a_secret_holds_no_token():
+    import base64
+    import json
+    token = "ghp_" + "x" * 36
+    config = {"auths": {"ghcr.io": {"auth": base64.b64encode(f"octocat:{token}".encode()).decode()}}}
+    known, logins = decoded({"type": "kubernetes.io/dockerconfigjson", "metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}, "data": {".dockerconfigjson": base64.b64encode(json.dumps(config).encode()).decode()}})
+    assert logins == {"ghcr.io": ("octocat", token)} and token not in json.dumps(known)
+    assert known["registries"] == {"ghcr.io": {"user": "octocat", "token": "classic"}}
+    assert decoded({"type": "kubernetes.io/dockerconfigjson", "metadata": {}, "data": {".dockerconfigjson": "!"}})[0]["broken"]
+
+
+def test_when_an_object_was_written_last():
+    assert changed({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": [{"time": "2026-03-01T00:00:00Z"}, {}]}}) == "2026-03-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("token, kind", [("ghp_abc", "classic"), ("github_pat_abc", "fine-grained"), ("", "empty"), ("\n", "empty"), ("ghp_abc\n", "with-spaces"), ("$GHCR_TOKEN", "placeholder"), ("tok3n", "unknown")])
+def test_the_form_of_a_token(token, kind):
+    assert kind_of_token(token) == kind
+
+
+@pytest.mark.parametrize("place, image, yes", [
+    ("ghcr.io", IMAGE, True), ("https://ghcr.io", IMAGE, True), ("https://ghcr.io/v1/", IMAGE, True), ("ghcr.io/maastrichtu-ids", IMAGE, True), ("ghcr.io/maastrichtu", IMAGE, False),
+    ("*.io", IMAGE, True), ("docker.io", IMAGE, False), ("https://index.docker.io/v1/", "python:3.13", True), ("quay.io", "quay.io:443/a/b", False),
+])
+def test_which_login_serves_an_image(place, image, yes):
+    assert serves(place, image) == yes
+
+
+@pytest.mark.parametrize("image, parts", [
+    ("python", ("docker.io", "library/python", "latest")), ("octo/app:1", ("docker.io", "octo/app", "1")), (IMAGE, ("ghcr.io", "maastrichtu-ids/kg-demo", "latest")),
+    (f"ghcr.io/a/b@{DIGEST}", ("ghcr.io", "a/b", DIGEST)), ("localhost:5000/a/b", ("localhost:5000", "a/b", "latest")), (f"ghcr.io/a/b:1@{DIGEST}", ("ghcr.io", "a/b", DIGEST)),
+])
+def test_the_parts_of_an_images_name(image, parts):
+    assert split(image) == parts
+
+
+def test_listening_ports():
+    text = """  sl  local_address rem_address   st
+   0: 00000000:1F90 00000000:0000 0A
+   1: 0100007F:1F91 00000000:0000 0A
+   2: 0100007F:1F92 0100007F:9999 01
+   3: 00000000000000000000000001000000:1F93 00000000000000000000000000000000:0000 0A"""
+    assert read_ports(text) == [(8080, False), (8081, True), (8083, True)]
+
+
+HIDE = [
+    "password=hunter2", '"password": "hunter2"', "DB_PASSWORD: hunter2", "token is hunter2", "http://0.0.0.0:8888/lab?token=hunter2", "postgres://app:hunter2@db:5432/x", "Authorization: Bearer hunter2",
+    "export API_KEY='hunter2'", "Cookie: session=hunter2; a=b", "ghp_hunter2hunter2hunter2hunter2", "github_pat_hunter2hunter2_hunter2", "sha256~hunter2hunter2", "eyJhunter2.eyJhunter2.hunter2x",
+    "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "hunter2hunter2hunter2hunter2hunter2hunter2hunter2", "AWS_SECRET_ACCESS_KEY=hunter2", "the value KNOWN-hunter2 as it is",
+]
+
+
+@pytest.mark.parametrize("text", HIDE)
+def test_what_could_be_a_secret_is_not_shown(text):
+    assert "hunter2" not in hide(text, known={"KNOWN-hunter2"}) and "[hidden]" in hide(text, known={"KNOWN-hunter2"})
+
+
+@pytest.mark.parametrize("text", [
+    "PermissionError: [Errno 13] Permission denied: '/app/data'", "OSError: [Errno 30] Read-only file system: '/opt/app-root/lib64/python3.13/site-packages/some_module_of_length/x'",
+    "nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)", "uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)", f"image {DIGEST}",
+])
+def test_what_is_no_secret_is_shown(text):
+    assert hide(text) == text
+
+
+def test_a_log_is_bounded_and_plain():
+    lines = tail("\x1b[31mred\x1b[0m\n" + "\x1b]0;title\x07x" * 3 + "\n" + "y" * 5000 + "\n\n" + "\n".join(f"line {n}" for n in range(100)))
+    assert len(lines) == 6 and lines[-1] == "line 99" and tail("\x1b[31mred\x1b[0m") == ["red"]
+    assert all(len(line) <= 160 for line in tail("ab " * 5000))
+
+
+def test_the_screen_has_80_columns_but_for_commands():
+    facts = crashes(healthy(), "Read-only file system " + "word " * 100)
+    facts["accounts"] = []
+    found = doctor.findings(facts, NOW)
+    text = page("title", found, ["note " * 30])
+    commands = [line for f in found for line in f.mend]
+    assert all(len(line) <= 80 for line in text.splitlines() if not any(command in line for command in commands)) and "\x1b" not in text
+
+
+def test_all_findings_are_named_in_the_order():
+    source = Path(doctor.__file__).read_text(encoding="utf-8")
+    named = set(re.findall(r'add\("([a-z-]+)"', source)) | set(re.findall(r'^        "([a-z-]+)": \("', source, re.MULTILINE)) | set(re.findall(r'"(token-refused|image-missing|wrong-port|probe-failed)"', source))
+    assert named == set(doctor.ORDER)

@@ -1,0 +1,176 @@
+"""What the doctor asks, and whom: the cluster's refusals, the registry's questions, where a token may go. Nothing here leaves the machine."""
+
+import http.server
+import io
+import json
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+from dsri_doctor import cli, look, registry  # noqa: E402
+
+REFUSALS = [  # as kubectl 1.34 and oc 4.21 say it
+    ("error: You must be logged in to the server (Unauthorized)", "not-logged-in"),
+    ("error: You must be logged in to the server (the server has asked for the client to provide credentials)", "not-logged-in"),
+    ('Error from server (Forbidden): pods is forbidden: User "system:anonymous" cannot list resource "pods"', "not-logged-in"),
+    ("error: Missing or incomplete configuration info.  Please point to an existing, complete config file:", "not-logged-in"),
+    ("The connection to the server localhost:8080 was refused - did you specify the right host or port?", "not-logged-in"),
+    ("The connection to the server api.dsri.unimaas.nl:6443 was refused - did you specify the right host or port?", "unreachable"),
+    ("Unable to connect to the server: dial tcp: lookup api.dsri.unimaas.nl on 10.0.0.1:53: no such host", "unreachable"),
+    ("Unable to connect to the server: dial tcp 10.0.0.1:6443: i/o timeout", "unreachable"),
+    ("Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority", "unreachable"),
+]
+
+
+@pytest.mark.parametrize("error, name", REFUSALS)
+def test_a_cluster_that_is_not_to_be_asked(monkeypatch, capsys, error, name):
+    monkeypatch.setattr(look, "run", lambda *command, **_: (1, "", error))
+    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    assert cli.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 2
+    assert [f["name"] for f in json.loads(capsys.readouterr().out)["findings"]] == [name]
+
+
+@pytest.mark.parametrize("error, why", [
+    ('Error from server (NotFound): namespaces "x" not found', "NotFound"), ('Error from server (Forbidden): pods is forbidden: User "r" cannot list resource "pods"', "Forbidden")])
+def test_what_is_not_there_or_not_allowed(monkeypatch, error, why):
+    monkeypatch.setattr(look, "run", lambda *command, **_: (1, "", error))
+    assert look.Cluster("oc").get("/api") == (None, why)
+
+
+def test_only_reading_is_asked(monkeypatch):
+    """Every command that reaches the cluster is a `get`, but for one `exec` that reads a file of /proc."""
+    asked = []
+
+    def run(*command, **_):
+        asked.append(command)
+        return 1, "", 'Error from server (NotFound): x "x" not found'
+    monkeypatch.setattr(look, "run", run)
+    look.look("oc", "demo", "kg-demo", github=False)
+    look.listening(look.Cluster("oc"), "namespaces/demo", "pod", "container")
+    assert {command[1] for command in asked[:-1]} == {"get"}
+    assert asked[-1][-3:] == ("cat", "/proc/net/tcp", "/proc/net/tcp6")
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "-n", "x?y", "A"])
+def test_a_name_is_a_name(capsys, monkeypatch, name):
+    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    assert cli.main(["none-such", f"--project={name}", "--name=x"]) == 2
+
+
+def test_no_tool(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert cli.main(["--project", "demo", "--name", "x", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["findings"][0]["name"] == "no-tool"
+
+
+class Answers(dict):
+    def get(self, key, default=None):
+        return super().get(key.lower(), default)
+
+
+def registry_of(answers, asked):
+    """A registry made of {(address without its query, credentials): (status, headers, body)}."""
+    def fetch(address, headers, method="GET"):
+        asked.append((address, headers.get("Authorization")))
+        status, about, body = answers.get((address.partition("?")[0], headers.get("Authorization")), (404, {}, b""))
+        return status, Answers(about), body if isinstance(body, bytes) else json.dumps(body).encode()
+    return fetch
+
+
+CHALLENGE = (401, {"www-authenticate": 'Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="x"'}, b"")
+LOGIN = "Basic b2N0b2NhdDp0"  # octocat:t
+
+
+@pytest.mark.parametrize("answers, login, wanted", [
+    ({("https://ghcr.io/token", LOGIN): (200, {}, {"token": "T"}), ("https://ghcr.io/v2/a/b/manifests/latest", "Bearer T"): (200, {"docker-content-digest": "sha256:1"}, {"config": {"digest": "sha256:2"}})},
+     ("octocat", "t"), {"status": 200, "digests": ["sha256:1", "sha256:2"]}),
+    ({("https://ghcr.io/token", LOGIN): (403, {}, {})}, ("octocat", "t"), {"status": 403, "at": "login"}),
+    ({("https://ghcr.io/token", LOGIN): (200, {}, {"token": "T"}), ("https://ghcr.io/v2/a/b/manifests/latest", "Bearer T"): (403, {}, b"")}, ("octocat", "t"), {"status": 403, "at": "image"}),
+    ({("https://ghcr.io/token", None): (200, {}, {"token": "A"}), ("https://ghcr.io/v2/a/b/manifests/latest", "Bearer A"): (404, {}, b"")}, None, {"status": 404, "at": "image"}),
+    ({("https://ghcr.io/token", LOGIN): (200, {}, {"token": "T"}),
+      ("https://ghcr.io/v2/a/b/manifests/latest", "Bearer T"): (200, {"docker-content-digest": "sha256:1"}, {"manifests": [
+          {"digest": "sha256:9", "platform": {"os": "unknown", "architecture": "unknown"}}, {"digest": "sha256:3", "platform": {"os": "linux", "architecture": "amd64"}}]}),
+      ("https://ghcr.io/v2/a/b/manifests/sha256:3", "Bearer T"): (200, {}, {"config": {"digest": "sha256:4"}})},
+     ("octocat", "t"), {"status": 200, "digests": ["sha256:1", "sha256:3", "sha256:4"]}),
+])
+def test_what_the_registry_is_asked(monkeypatch, answers, login, wanted):
+    asked = []
+    monkeypatch.setattr(registry, "fetch", registry_of({("https://ghcr.io/v2/", None): CHALLENGE, **answers}, asked))
+    assert registry.manifest("ghcr.io/a/b:latest", login) == wanted
+    assert all("octocat" not in address and not (authorization or "").startswith("Basic") or address.startswith("https://ghcr.io/token?") for address, authorization in asked)
+
+
+@pytest.mark.parametrize("realm", ["https://evil.example.org/token", "http://ghcr.io/token", "https://ghcr.io.evil.org/token"])
+def test_a_login_goes_to_no_other_host(monkeypatch, realm):
+    asked = []
+    challenge = (401, {"www-authenticate": f'Bearer realm="{realm}",service="ghcr.io"'}, b"")
+    monkeypatch.setattr(registry, "fetch", registry_of({("https://ghcr.io/v2/", None): challenge}, asked))
+    assert registry.manifest("ghcr.io/a/b:latest", ("octocat", "t"))["status"] != 200
+    assert not [address for address, authorization in asked if authorization]
+
+
+@pytest.fixture
+def server():
+    """A web server on this machine that keeps what it was asked: (its address, [(path, authorization)])."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append((self.path, self.headers.get("Authorization")))
+            self.send_response(302 if self.path == "/away" else 200)
+            self.send_header("Location", "/landed")
+            self.send_header("github-authentication-token-expiration", "2026-12-01 08:00:00 UTC")
+            self.send_header("x-oauth-scopes", "read:packages, repo")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{made.server_port}", asked
+        made.shutdown()
+
+
+def test_no_redirect_is_followed(server, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert registry.fetch(server[0] + "/away", {"Authorization": "Bearer t"})[0] == 302
+    assert [path for path, _ in server[1]] == ["/away"]
+
+
+def test_what_github_says_of_a_token(server, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert registry.about_token("t", server[0]) == {"status": 200, "ends": "2026-12-01 08:00:00 UTC", "scopes": ["read:packages", "repo"]}
+    assert server[1] == [("/rate_limit", "Bearer t")]
+
+
+def test_nobody_answers():
+    status, headers, _ = registry.fetch("http://127.0.0.1:1/", {})
+    assert status == 0 and headers.get("x") is None
+
+
+def test_no_token_is_on_the_screen_nor_in_a_process_list(monkeypatch):
+    """Not even where the registry is asked with it."""
+    token, commands = "ghp_" + "s3cr3t" * 6, []
+    import base64
+    config = base64.b64encode(json.dumps({"auths": {"ghcr.io": {"username": "octocat", "password": token}}}).encode()).decode()
+    secret = {"type": "kubernetes.io/dockerconfigjson", "metadata": {}, "data": {".dockerconfigjson": config}}
+    pod = {"containers": [{"name": "x", "image": "ghcr.io/a/b:latest"}], "imagePullSecrets": [{"name": "pull"}]}
+    things = {"/deployments/x": {"metadata": {"name": "x", "uid": "w"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"spec": pod}}}, "/secrets/pull": secret}
+
+    def run(*command, **_):
+        commands.append(command)
+        thing = next((thing for end, thing in things.items() if command[-1].endswith(end)), {"items": []})
+        return 0, json.dumps(thing), ""
+    asked = []
+    monkeypatch.setattr(look, "run", run)
+    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    monkeypatch.setattr(registry, "fetch", registry_of({("https://ghcr.io/v2/", None): CHALLENGE}, asked))
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    cli.main(["none-such", "--project", "demo", "--name", "x", "--registry", "--json", "--no-github"])
+    assert [authorization for _, authorization in asked if authorization and base64.b64encode(b"octocat:" + token.encode()).decode() in authorization]
+    assert token not in out.getvalue() and token not in str(commands) and config not in out.getvalue()
+    assert all(token not in address for address, _ in asked)
