@@ -32,6 +32,7 @@ PLATFORM = re.compile(r"no match for platform|no image found in (image index|man
 NETWORK = re.compile(r"no such host|timed? ?out|deadline exceeded|refused|x509|\bEOF\b|unreachable|\b50[0234]\b|server misbehaving", re.IGNORECASE)
 PULL = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError", "InvalidImageName", "SignatureValidationFailed"}
 
+ENDED = ("out-of-memory", "exec-format", "command-missing", "volume-read-only", "root-read-only", "low-port", "permission", "liveness", "crash")
 DENIED = r"permission denied|EACCES|PermissionError|errno 13|operation not permitted|EPERM"
 READ_ONLY = r"read-only file system|EROFS|errno 30"
 LOW_PORT = r"(bind|listen|port)[^\n]*(permission denied|EACCES|errno 13)|permission denied[^\n]*(bind|listen|:\d{2,3}\b)|PermissionError[^\n]*\n?[^\n]*(bind|listen)"
@@ -109,16 +110,17 @@ class Case:
             return [self.command(f"rollout latest dc/{self.name}")]
         return [self.command(f"rollout restart {self.kind.lower()}/{self.name}")] if self.workload else []
 
-    def secret(self, name, replace=False, host="ghcr.io"):
-        """The lines that put a new token in the pull secret, and leave none in the shell's history."""
+    def secret(self, name, replace=False, host="ghcr.io", then=()):
+        """The lines that put a new token in the pull secret, leave none in the shell's history, and go on; to be pasted whole."""
         known = (self.facts["secrets"].get(name) or {}).get("registries", {})
         user = self.expected.get("user") or next((entry["user"] for place, entry in known.items() if host in place), None) or "GITHUB_USER"
         lines = [f"a classic token of {user}, read:packages only: {TOKEN_PAGE}"] if host == "ghcr.io" else []
-        lines += [self.command(f"delete secret {name}")] if replace else []
+        lines += ["in PowerShell: openshift/README.md, step 4, then the last line; else:"] if self.expected else []
         create = f"create secret docker-registry {name} --docker-server={host} --docker-username={user}"
-        return lines + ["read -rs GHCR_TOKEN", self.command(f'{create} --docker-password="$GHCR_TOKEN" --dry-run=client -o yaml |'),
-                        "  " + self.command("apply --server-side --force-conflicts -f -")] + \
-            (["(PowerShell: openshift/README.md, step 4)"] if self.expected else [])
+        commands = [self.command(f"delete secret {name}")] if replace else []
+        commands += [self.command(f'{create} --docker-password="$GHCR_TOKEN" --dry-run=client -o yaml |'), "  " + self.command("apply --server-side --force-conflicts -f -"), *then]
+        joined = [f"  {command}" + ("" if command.endswith("|") else " &&") for command in commands[:-1]] + [f"  {commands[-1]} )"]
+        return [*lines, "( trap 'stty echo' EXIT; trap 'exit 130' INT", "  printf 'Token: '; stty -echo; read -r GHCR_TOKEN; stty echo; echo", *joined]
 
     def link(self, secret):
         if self.facts["tool"] == "oc":
@@ -316,12 +318,12 @@ def check_secrets(case, image):
         else:
             name = "github-ghcr-secret"
             case.add("no-pull-secret", f"Neither the pod nor its account {case.account} names a pull secret.", f"{host} has to be shown a token for {image}.",
-                     case.secret(name, host=host) + case.link(name) + case.restart())
+                     case.secret(name, host=host, then=case.link(name) + case.restart()))
         return
     gone = [n for n in seen if secrets[n] is None]
     if gone and len(gone) == len(seen):
         case.add("pull-secret-missing", f"The project has no secret {gone[0]}, which the pod names to pull its image.", "One in another project does not count.",
-                 case.secret(gone[0], host=host) + case.restart())
+                 case.secret(gone[0], host=host, then=case.restart()))
         return
     for name in seen:
         if secrets[name] and any(registry.serves(place, image) for place in secrets[name]["registries"]) and not suspicious(case, name, image, certain=True):
@@ -340,14 +342,14 @@ def suspicious(case, name, image, certain):
     entry = next((e for place, e in secret["registries"].items() if registry.serves(place, image)), None)
     if certain and secret.get("type") not in ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"):
         case.add("pull-secret-type", f"The secret {name} is of the type {secret.get('type')}, which no pull looks at.", "A pull secret is made by `create secret docker-registry`.",
-                 case.secret(name, replace=True, host=host) + case.restart())
+                 case.secret(name, replace=True, host=host, then=case.restart()))
         return True
     if certain and (secret.get("broken") or not secret["registries"]):
-        case.add("pull-secret-broken", f"The secret {name} holds no login that can be read.", "", case.secret(name, host=host) + case.restart())
+        case.add("pull-secret-broken", f"The secret {name} holds no login that can be read.", "", case.secret(name, host=host, then=case.restart()))
         return True
     if certain and not entry:
         case.add("pull-secret-registry", f"The secret {name} is for {', '.join(sorted(secret['registries']))}; the image comes from {host}.",
-                 "Without --docker-server a secret is for DockerHub." if any("docker.io" in r for r in secret["registries"]) else "", case.secret(name, host=host) + case.restart())
+                 "Without --docker-server a secret is for DockerHub." if any("docker.io" in r for r in secret["registries"]) else "", case.secret(name, host=host, then=case.restart()))
         return True
     why = {
         "empty": "The token in it is empty.", "with-spaces": "The token in it has a space or a line's end in it.", "placeholder": "What stands in it is a placeholder.",
@@ -355,7 +357,7 @@ def suspicious(case, name, image, certain):
         "of-a-workflow": "The token in it is a workflow's own, which ended with its run.",
     }.get(entry["token"]) if entry and host == "ghcr.io" else None
     if why and (certain or entry["token"] in ("fine-grained", "of-a-workflow")):
-        case.add("pull-secret-token", f"The secret {name} has no token that {host} takes.", why, case.secret(name, host=host) + (case.restart() if certain else []), warning=not certain)
+        case.add("pull-secret-token", f"The secret {name} has no token that {host} takes.", why, case.secret(name, host=host, then=case.restart() if certain else []), warning=not certain)
         return True
     return False
 
@@ -400,7 +402,7 @@ def refused(case, image, said):
         why += " The secret's user is an e-mail address; it should be the account's name."
     if case.facts["runs"] is not None and not any(r["conclusion"] == "success" for r in case.facts["runs"]):
         why += " No publish run has ended well, so there may be no package yet."
-    case.add("token-refused", f"{host} refuses the token in the secret {name} for {image}.", why, case.secret(name, host=host) + case.restart(), said)
+    case.add("token-refused", f"{host} refuses the token in the secret {name} for {image}.", why, case.secret(name, host=host, then=case.restart()), said)
 
 
 def missing(case, image, container, said):
@@ -685,7 +687,9 @@ def read_only(case, container, log, said):
 def running(case):
     """Containers that run, and are not ready."""
     for pod, status in case.statuses(case.broken):
-        if "running" not in status.get("state", {}) or status.get("ready"):
+        # One that was just started again, after an end that has its reason, need not answer yet.
+        ended = status.get("lastState", {}).get("terminated") and case.has(*ENDED)
+        if "running" not in status.get("state", {}) or status.get("ready") or ended:
             continue
         name = status["name"]
         container, ports = case.containers.get(name, {}), case.facts["ports"].get(f"{pod['metadata']['name']}/{name}")
@@ -831,6 +835,12 @@ def digests_of(pods):
     return found
 
 
+def others_name(pods, name, image_):
+    """Whether a node gives the image under another repository's name, as it does where both have the same content."""
+    ids = [s.get("imageID") or "" for p in pods for s in p["status"].get("containerStatuses") or [] if s["name"] == name]
+    return any(registry.split(re.sub(r"^.*://", "", i))[:2] != registry.split(image_)[:2] for i in ids)
+
+
 def image(case):
     """Whether what runs is what was published last."""
     ready = [p for p in case.current if settled(p)]
@@ -840,19 +850,21 @@ def image(case):
         return
     for name, running_ in digests_of(ready).items():
         image_ = case.containers.get(name, {}).get("image", "")
-        answer = asked(case, image_)
+        answer, pods_differ, shown = asked(case, image_), len(running_) > 1, sorted(running_)[0][:19]
         if answer.get("status") not in (None, 200):
             case.add("token-refused" if answer["status"] in (401, 403) else "image-missing", f"It runs, but would not start again: {registry.split(image_)[0]} answers {answer['status']} for {image_}.",
                      "Asked just now with the secret's own credentials." if answer.get("secret") else "Asked just now without a login: no secret is for this registry.",
                      case.secret(answer.get("secret") or "github-ghcr-secret", host=registry.split(image_)[0]) if answer["status"] in (401, 403) else ["git push"], warning=True)
         published, newest = answer.get("digests"), (answer.get("newest") or {}).get("digests")
-        if published and not running_ & set(published) and "@" not in image_:
-            case.add("old-image", f"An older image runs: {registry.split(image_)[2]} is now another one.", f"{sorted(running_)[0][:19]} runs, {published[0][:19]} is published." + pulls(case, name), case.restart(), warning=True)
-        elif newest and not running_ & set(newest):
-            case.add("old-image", "An older image runs than the newest one published.", f"It is pinned to {sorted(running_)[0][:19]}; latest is {newest[0][:19]}.",
+        running_ |= {d for digest in list(running_) for d in answer.get("running", {}).get(digest, [])}
+        elsewhere = others_name(ready, name, image_) and not any(answer.get("running", {}).values())
+        if published and not running_ & set(published) and "@" not in image_ and not elsewhere:
+            case.add("old-image", f"An older image runs: {registry.split(image_)[2]} is now another one.", f"{shown} runs, {published[0][:19]} is published." + pulls(case, name), case.restart(), warning=True)
+        elif newest and not running_ & set(newest) and not elsewhere:
+            case.add("old-image", "An older image runs than the newest one published.", f"It is pinned to {shown}; latest is {newest[0][:19]}.",
                      ["the publish run's summary has the command (gh run view)"], warning=True)
-        if len(running_) > 1:
-            case.add("mixed-images", f"Its pods run {len(running_)} different images.", "They were started before and after a publish." + pulls(case, name), case.restart(), warning=True)
+        if pods_differ and not others_name(ready, name, image_):
+            case.add("mixed-images", "Its pods run different images.", "They were started before and after a publish." + pulls(case, name), case.restart(), warning=True)
         if answer or "@" in image_:
             continue
         done = next((when(r["updatedAt"]) for r in case.facts["runs"] or [] if r["conclusion"] == "success"), None)

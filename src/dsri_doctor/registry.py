@@ -121,6 +121,10 @@ def ask(facts, template, logins):
         found[image] = {"secret": name, **manifest(image, login)}
         if reference.startswith("sha256:") and found[image]["status"] == 200:
             found[image]["newest"] = manifest(f"{host}/{repository}:latest", login)
+        # A node names an image by any of the names and digests that it had for the same content: what runs is asked for by that name.
+        ids = {re.sub(r"^.*://", "", s.get("imageID") or "") for p in facts["pods"] for s in p.get("status", {}).get("containerStatuses") or [] if s["name"] == container["name"]}
+        others = [i for i in ids if "@sha256:" in i and i.startswith(host + "/") and i.partition("@")[2] not in found[image].get("digests", [])]
+        found[image]["running"] = {i.partition("@")[2]: manifest(i, login).get("digests", []) for i in others[:3]} if found[image]["status"] == 200 else {}
         if login:
             # Whether the secret is at fault, or the image is private: the same question without it.
             found[image]["without"] = manifest(image, None)["status"] if found[image]["status"] != 200 else None

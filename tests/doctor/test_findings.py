@@ -505,3 +505,25 @@ def test_all_findings_are_named_in_the_order():
     source = Path(doctor.__file__).read_text(encoding="utf-8")
     named = set(re.findall(r'add\("([a-z-]+)"', source)) | set(re.findall(r'^        "([a-z-]+)": \("', source, re.MULTILINE)) | set(re.findall(r'"(token-refused|image-missing|wrong-port|probe-failed)"', source))
     assert named == set(doctor.ORDER)
+
+
+def test_a_container_that_was_just_started_again():
+    """It is between two ends for want of memory: that it does not answer yet is no second fault."""
+    facts = status(healthy(), last={"exitCode": 137, "reason": "OOMKilled"}, restarts=1)
+    facts["events"] = [event("Unhealthy", PROBES[2][0])]
+    facts["ports"] = {"kg-demo-1-a/kg-demo": []}
+    assert verdict(facts) == ["out-of-memory"]
+
+
+@pytest.mark.parametrize("image_id, running, names", [
+    (f"ghcr.io/maastrichtu-ids/kg-demo@{DIGEST}", {DIGEST: []}, ["old-image"]),  # cleaned up since
+    (f"ghcr.io/maastrichtu-ids/kg-demo@{DIGEST}", {DIGEST: ["sha256:c2"]}, ["old-image"]),
+    (f"ghcr.io/maastrichtu-ids/kg-demo@{DIGEST}", {DIGEST: ["sha256:c1"]}, []),  # the same content, built again
+    (f"ghcr.io/maastrichtu-ids/other@{DIGEST}", {DIGEST: ["sha256:c1"]}, []),  # the same content, under the node's other name for it
+    (f"ghcr.io/maastrichtu-ids/other@{DIGEST}", {}, []),  # not to be known
+])
+def test_an_older_image_is_one_of_other_content(image_id, running, names):
+    facts = healthy()
+    facts["pods"][0]["status"]["containerStatuses"][0]["imageID"] = image_id
+    facts["registry"] = {IMAGE: {"status": 200, "digests": ["sha256:d1", "sha256:c1"], "running": running}}
+    assert verdict(facts) == names
