@@ -3,6 +3,8 @@
 import http.server
 import io
 import json
+import re
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -64,6 +66,20 @@ def test_no_tool(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert cli.main(["--project", "demo", "--name", "x", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["findings"][0]["name"] == "no-tool"
+
+
+GH = [{"databaseId": 8, "status": "completed", "conclusion": "success", "event": "pull_request", "updatedAt": "2026-11-24T11:00:00Z", "url": "u"},
+      {"databaseId": 7, "status": "completed", "conclusion": "failure", "event": "push", "updatedAt": "2026-11-24T10:00:00Z", "url": "u"}]
+
+
+@pytest.mark.parametrize("there, answer, wanted", [
+    (None, (0, json.dumps(GH), ""), None), ("/bin/gh", (1, "", "gh auth login"), None), ("/bin/gh", (0, "[]", ""), []),
+    ("/bin/gh", (0, json.dumps(GH), ""), [{**GH[1], "log": json.dumps(GH)}]),
+])
+def test_the_publish_runs_as_gh_tells_them(monkeypatch, there, answer, wanted):
+    monkeypatch.setattr(look.shutil, "which", lambda name: there)
+    monkeypatch.setattr(look, "run", lambda *command, **_: answer)
+    assert look.runs_of("o/r") == wanted
 
 
 class Answers(dict):
@@ -174,3 +190,18 @@ def test_no_token_is_on_the_screen_nor_in_a_process_list(monkeypatch):
     assert [authorization for _, authorization in asked if authorization and base64.b64encode(b"octocat:" + token.encode()).decode() in authorization]
     assert token not in out.getvalue() and token not in str(commands) and config not in out.getvalue()
     assert all(token not in address for address, _ in asked)
+
+
+def test_the_command_is_named_where_people_look():
+    top = Path(__file__).resolve().parents[2]
+    command = "uvx --from git+https://github.com/MaastrichtU-IDS/cookiecutter-dsri dsri-doctor"
+    assert re.search(r'(?m)^dsri-doctor = "dsri_doctor.cli:main"$', (top / "pyproject.toml").read_text(encoding="utf-8"))
+    for page in ("README.md", "{{cookiecutter.repo_name}}/.cookiecutter-stacks/every/openshift/README.md"):
+        assert command in (top / page).read_text(encoding="utf-8")
+
+
+def test_nothing_but_python_is_needed():
+    """All that it imports is Python's own or its own."""
+    top = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(top / 'src')!r}); import dsri_doctor.cli"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
