@@ -229,7 +229,8 @@ def publishing(case):
     last = runs[0]
     if last["conclusion"] == "failure":
         log = last.get("log", "")
-        if re.search(r"(denied|unauthorized|\b403\b)[^\n]*", log) and re.search(r"(?i)push|packages?|ghcr\.io", log):
+        # What was refused by the registry, in one line with its name or the push's: a test's own "permission denied" is none of it.
+        if re.search(r"(?i)(ghcr\.io|push|package|container registry)[^\n]*(\bdenied|unauthorized|\b403\b)|(\bdenied|unauthorized|\b403\b)[^\n]*(ghcr\.io|push|package)", log):
             case.add("publish-denied", "The last publish run was not allowed to write the package.", "Actions may not write it, for example because it was first pushed by hand.",
                      ["the package's settings, Manage Actions access: this repository, Write", f"gh run rerun {last['databaseId']} --failed"], tail(log, case.literal, 3))
         else:
@@ -247,15 +248,28 @@ def accounts(case):
 
 # Pulling the image
 
+KINDS_OF_REFUSAL = (("platform", PLATFORM), ("limit", LIMIT), ("refused", REFUSED), ("missing", MISSING), ("network", NETWORK))
+
+
 def pull_failures(case):
-    """[(pod, container, image, message)] of containers whose image is not pulled, and all that was said of it."""
+    """[(pod, container's status, image, what kind of failure, message)] of containers whose image is not pulled."""
     found = []
     for pod, status in case.statuses(case.current):
         waiting = status.get("state", {}).get("waiting", {})
         if waiting.get("reason") in PULL:
             events = [e.get("message", "") for e in case.events_of(pod, reasons=("Failed", "InspectFailed", "FailedToRetrieveImagePullSecret", "InvalidImageName"))]
             spec = {c["name"]: c for c in pod["spec"].get("initContainers", []) + pod["spec"]["containers"]}
-            found.append((pod, status, spec.get(status["name"], {}).get("image", status.get("image", "")), "\n".join([waiting.get("message", ""), *events])))
+            image = spec.get(status["name"], {}).get("image", status.get("image", ""))
+            # What holds now goes before what was said earlier.
+            for text in [waiting.get("message", ""), *reversed(events)]:
+                kind = next((kind for kind, pattern in KINDS_OF_REFUSAL if pattern.search(without_image(text, image))), None)
+                if waiting["reason"] == "InvalidImageName" or re.search(r"[A-Z]", image.partition("@")[0].rpartition(":")[0] or image) or re.search(r"ambiguous list|short-name", text):
+                    kind = "name"
+                if kind:
+                    break
+            else:
+                text = waiting.get("message", "")
+            found.append((pod, status, image, kind, text))
     return found
 
 
@@ -271,32 +285,31 @@ def pull(case):
     images = sorted({c.get("image", "") for c in case.containers.values()})
     for image in images:
         check_secrets(case, image)
-    for pod, status, image, text in pull_failures(case):
-        reason, said = status["state"]["waiting"]["reason"], case.say(status["state"]["waiting"].get("message"), image)
-        plain = without_image(text, image)
-        if reason == "InvalidImageName" or re.search(r"[A-Z]", image.partition("@")[0].rpartition(":")[0] or image) or "ambiguous list" in text or "short-name" in text:
+    for pod, status, image, kind, text in pull_failures(case):
+        reason, said = status["state"]["waiting"]["reason"], case.say(text, image)
+        if kind == "name":
             name = image.partition("@")[0]
             small = name.lower() if name != name.lower() else "REGISTRY/" + name
             case.add("image-name", f"The image's name is not one that can be pulled: {image}", "Names have no capital letters, and begin with their registry.",
                      case.change(f"image: {small}" + (" (and in kustomization.yaml)" if case.expected else ""), f"set image {case.kind.lower()}/{case.name} {status['name']}={small}"), said)
-        elif PLATFORM.search(plain):
+        elif kind == "platform":
             case.add("image-platform", f"{image} is not built for the cluster's processors.", "DSRI is linux/amd64.", [f"docker build --platform linux/amd64 -t {image.partition('@')[0]} . && docker push {image.partition('@')[0]}"], said)
-        elif LIMIT.search(plain):
+        elif kind == "limit":
             case.add("pull-limit", f"{registry.split(image)[0]} has answered that there were too many pulls (429).",
                      "DockerHub limits the whole university's pulls together." if registry.split(image)[0] == "docker.io" else "", ["publish the image on ghcr.io, or take it from ghcr.io or quay.io"], said)
-        elif REFUSED.search(plain):
+        elif kind == "refused":
             refused(case, image, said)
-        elif MISSING.search(plain):
+        elif kind == "missing":
             missing(case, image, status["name"], said)
-        elif NETWORK.search(plain):
+        elif kind == "network":
             case.add("registry-unreachable", f"The cluster does not reach {registry.split(image)[0]}.", "The name may be wrong, or the registry down.", [case.command(f"get events --field-selector involvedObject.name={pod['metadata']['name']}")], said)
-        elif status["state"]["waiting"].get("message") or text.strip():
+        elif text.strip():
             case.add("pull-failed", f"The image {image} is not pulled ({reason}).", "", [case.command(f"describe pod {pod['metadata']['name']}")], said)
 
 
 def check_secrets(case, image):
     """What can be known of the pull secrets without using them. One that only stands ready for a public image is not a fault."""
-    failing = [text for _, _, broken, text in pull_failures(case) if broken == image and REFUSED.search(without_image(text, broken))]
+    failing = any(broken == image and kind == "refused" for _, _, broken, kind, _ in pull_failures(case))
     host = registry.split(image)[0]
     used, elsewhere = pull_secrets(case.template, case.facts["accounts"])
     # In a project that nothing is deployed in yet, what the manifests name has to be there.

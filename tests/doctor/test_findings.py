@@ -527,3 +527,19 @@ def test_an_older_image_is_one_of_other_content(image_id, running, names):
     facts["pods"][0]["status"]["containerStatuses"][0]["imageID"] = image_id
     facts["registry"] = {IMAGE: {"status": 200, "digests": ["sha256:d1", "sha256:c1"], "running": running}}
     assert verdict(facts) == names
+
+
+def test_what_holds_now_goes_before_what_was_said_earlier():
+    """The token was refused, was renewed, and now the tag is missing."""
+    facts = status(healthy(), waiting={"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{IMAGE}": ErrImagePull: manifest unknown'})
+    facts["events"] = [event("Failed", "unexpected status: 401 Unauthorized")]
+    assert verdict(facts) == ["image-missing"]
+    facts["pods"][0]["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = "Back-off pulling image"
+    facts["events"] += [event("Failed", "manifest unknown")]
+    assert verdict(facts) == ["image-missing"]
+
+
+def test_a_denial_in_a_test_is_none_of_the_package():
+    facts = healthy()
+    facts["runs"] = [run_of("failure", log="image\tRun it as the cluster will\tPermissionError: [Errno 13] Permission denied: '/app'\nimage\tpush\tskipped")]
+    assert verdict(facts) == ["publish-failed"]
