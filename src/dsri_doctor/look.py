@@ -212,12 +212,16 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
         guess = image_repository(expected["workload"]) if expected else None
         runs = pool.submit(runs_of, guess) if github and guess else None
         there = pool.submit(cluster.get, f"/api/v1/{within}")
-        asked = {kind: pool.submit(cluster.get, f"{api}/{within}/{plural}/{name}") for kind, (api, plural) in KINDS.items()}
+        # Nearly always it is the first kind; the others are asked for where it is not.
+        first = expected["workload"]["kind"] if expected else "Deployment"
+        asked = {first: pool.submit(cluster.get, address(first, within, name))}
         lists = {key: pool.submit(cluster.get, f"{api}/{within}/{plural}") for key, (api, plural) in LISTS.items()}
         facts["project_is"] = there.result()[1]
         if facts["project_is"] == "NotFound":
             facts["others"] = projects(cluster)
             return facts
+        if not asked[first].result()[0]:
+            asked.update({kind: pool.submit(cluster.get, address(kind, within, name)) for kind in KINDS if kind != first})
         for kind, answer in asked.items():
             thing, why = answer.result()
             if thing and not facts["workload"]:
@@ -249,6 +253,11 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
             facts["registry"] = registry.ask(facts, template, logins)
         facts["runs"] = runs.result() if runs else None
     return facts
+
+
+def address(kind, within, name):
+    api, plural = KINDS[kind]
+    return f"{api}/{within}/{plural}/{name}"
 
 
 def projects(cluster):

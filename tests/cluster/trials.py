@@ -146,9 +146,10 @@ class Trials:
     def start(self):
         done = run("kubectl", "apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": self.objects}))
         assert done.returncode == 0, done.stderr
-        for name in self.runs:
+        runs, admitted, self.runs, self.admitted = self.runs, self.admitted, [], {}
+        for name in runs:
             assert oc(PROJECT, "create", "job", name + "-1", f"--from=cronjob/{name}").returncode == 0
-        for name, status in self.admitted.items():
+        for name, status in admitted.items():
             done = oc(PROJECT, "patch", "route", name, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status}))
             assert done.returncode == 0, done.stderr
 
