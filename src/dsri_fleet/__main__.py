@@ -61,7 +61,8 @@ def summary(rows, newest):
     """The report in one sentence."""
     read = [row for row in rows if not row["problem"]]
     updates = collections.Counter(row["update"] for row in rows)
-    parts = [f"{sum(row['behind'] == 0 for row in read)} on {newest or 'the newest'}", f"{sum(bool(row['behind']) for row in read)} behind",
+    current, behind = sum(row["behind"] == 0 for row in read), sum(bool(row["behind"]) for row in read)
+    parts = [*([f"{current} on {newest}", f"{behind} behind"] if newest else ["the template has no release yet"]),
              *(f"{updates[what]} {words}" for what, words in (("open", "open"), ("conflicting", "conflicting")) if updates[what])]
     unread = len(rows) - len(read)
     return f"{len(rows)} repositories: " + ", ".join(parts + ([f"{unread} not read"] if unread else []))

@@ -34,7 +34,7 @@ class Stand(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answer)
-        self.cruft, self.pulls, self.limits, self.headers, self.seen, self.lock = {}, {}, [], {}, [], threading.Lock()
+        self.cruft, self.pulls, self.tags, self.limits, self.seen, self.lock = {}, {}, {**TAGS, "latest": COMMITS[-1]}, [], [], threading.Lock()
         self.busy = self.most_busy = 0
 
 
@@ -59,7 +59,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def answer(self, path, query):
         if path in (f"/repos/{TEMPLATE}/tags", f"/repos/{TEMPLATE}/commits", "/orgs/octo/repos"):
             items = {
-                "tags": [{"name": name, "commit": {"sha": sha}} for name, sha in {**TAGS, "latest": COMMITS[-1]}.items()],
+                "tags": [{"name": name, "commit": {"sha": sha}} for name, sha in self.server.tags.items()],
                 "commits": [{"sha": sha, "parents": [{"sha": parent}] if parent else []} for parent, sha in zip([None, *COMMITS], COMMITS)][::-1],
                 "repos": [{"full_name": name, "archived": name.endswith("9"), "fork": False} for name in self.server.cruft],
             }[path.rpartition("/")[2]]
@@ -79,7 +79,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def reply(self, status, body, headers):
         data = json.dumps(body).encode()
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(data)), **self.server.headers, **headers}.items():
+        for name, value in {"Content-Length": str(len(data)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
@@ -195,6 +195,12 @@ def test_an_organisation_shows_what_the_template_made(fleet, tmp_path):
     done = call(fleet, tmp_path, "--organisation", "octo")
     assert "octo/r001" in done.stdout and "x-410" not in done.stdout and "alien" not in done.stdout and "octo/r009" not in done.stdout  # archived
     assert call(fleet, tmp_path, "--organisation", "nobody").stderr.strip() == "No report: not there, or this token cannot see it"
+
+
+def test_before_the_first_release_nobody_is_behind(github, tmp_path):
+    github.tags, github.cruft["octo/r"] = {"latest": COMMITS[-1]}, {"template": ORIGIN, "commit": COMMITS[7]}
+    done = call(github, tmp_path)
+    assert done.returncode == 0 and re.search(r"octo/r +unreleased +0 +none", done.stdout) and "1 repositories: the template has no release yet;" in done.stdout
 
 
 def test_what_cannot_be_a_report_is_said(github, tmp_path):

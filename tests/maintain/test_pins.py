@@ -128,6 +128,6 @@ def test_one_issue_is_kept(tmp_path, status, there, called):
     step = next(step for step in steps if "gh issue" in step.get("run", ""))
     (tmp_path / "gh").write_text(f'#!/bin/sh\nif [ "$2" = list ]; then echo "{there}"; else echo "$@" >> calls; fi\n', encoding="utf-8")
     (tmp_path / "gh").chmod(0o755)
-    done = run(tool("bash", "any bash"), "-e", "-c", step["run"], cwd=tmp_path, env={"PATH": f"{tmp_path}{os.pathsep}{os.path.dirname(shutil.which('sh'))}", "STATUS": status, "TITLE": step["env"]["TITLE"], "RUNNER_TEMP": "."})
+    done = run(tool("bash", "any bash"), "-eo", "pipefail", "-c", step["run"], cwd=tmp_path, env={"PATH": f"{tmp_path}{os.pathsep}{os.path.dirname(shutil.which('sh'))}", "STATUS": status, "TITLE": step["env"]["TITLE"], "RUNNER_TEMP": "."})
     calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines() if (tmp_path / "calls").exists() else []
     assert done.returncode == 0 and [call.replace("./", "") for call in calls] == called

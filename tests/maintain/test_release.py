@@ -103,20 +103,27 @@ def test_the_release_asks_for_no_more_than_it_does():
 
 
 def test_the_release_is_made_from_the_changelog(tmp_path):
-    """The workflow's own script, with a gh that writes down how it was called: a new release, then one that is there."""
+    """The workflow's own scripts, with a gh that writes down how it was called: a new release, then one that is there."""
     if os.name != "posix":
         pytest.skip("runs on GitHub's Linux runners")
-    steps = yaml.safe_load((TEMPLATE / ".github/workflows/release.yml").read_text(encoding="utf-8"))["jobs"]["release"]["steps"]
+    workflow = yaml.safe_load((TEMPLATE / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    agree, script = (next(step["run"] for step in workflow["jobs"][job]["steps"] if "release.py" in step.get("run", "")) for job in ("agree", "release"))
+    assert workflow["defaults"]["run"]["shell"] == "bash"  # which GitHub runs as below
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools/release.py").write_bytes((TEMPLATE / "tools/release.py").read_bytes())
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG, encoding="utf-8")
     (tmp_path / "gh").write_text('#!/bin/sh\n[ "$2" != view ] || exec test -e made\n: > made\necho "$@" >> calls\nfor notes; do :; done\ncat "$notes" >> calls\n', encoding="utf-8")
     (tmp_path / "gh").chmod(0o755)
-    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "GITHUB_REF_NAME": "v1.1.0", "RUNNER_TEMP": str(tmp_path)}
-    script = next(step["run"] for step in steps if "gh release" in step.get("run", ""))
+    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "RUNNER_TEMP": str(tmp_path), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+
+    def bash(script, tag):
+        return run(tool("bash", "any bash"), "-eo", "pipefail", "-c", script, cwd=tmp_path, env={**env, "GITHUB_REF_NAME": tag})
+
+    assert bash(agree, "v1.2.0").returncode == 1 and bash(script, "v1.2.0").returncode == 1 and not (tmp_path / "calls").exists()
+    assert bash(agree, "v1.1.0").stdout == "- Two.\n" == (tmp_path / "summary").read_text(encoding="utf-8")
     for _ in range(2):
-        done = run(tool("bash", "any bash"), "-e", "-o", "pipefail", "-c", script, cwd=tmp_path, env=env)
+        done = bash(script, "v1.1.0")
         assert done.returncode == 0, done.stderr
     calls = (tmp_path / "calls").read_text(encoding="utf-8")
     assert calls == "".join(f"release {made} --title v1.1.0 --notes-file {tmp_path}/notes.md\n- Two.\n" for made in ("create v1.1.0 --verify-tag", "edit v1.1.0"))

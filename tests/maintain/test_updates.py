@@ -81,7 +81,7 @@ def test_what_is_newer_becomes_one_pull_request(tmp_path, there, may_open):
            "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "octo/x", "BRANCH": step["env"]["BRANCH"], "TITLE": step["env"]["TITLE"], "HOME": str(tmp_path)}
 
     def bash(script, where):
-        return run(tool("bash", "any bash"), "-e", "-c", script, cwd=where, env=env)
+        return run(tool("bash", "any bash"), "-eo", "pipefail", "-c", script, cwd=where, env=env)
 
     made = bash("git init -q --bare -b main remote && git clone -q remote copy && cd copy && echo 1 > a && git add a && git -c user.name=a -c user.email=a@b.c commit -qm a && git push -q origin HEAD", tmp_path)
     assert made.returncode == 0, made.stderr
