@@ -65,7 +65,7 @@ def summary(rows, newest):
     parts = [*([f"{current} on {newest}", f"{behind} behind"] if newest else ["the template has no release yet"]),
              *(f"{updates[what]} {words}" for what, words in (("open", "open"), ("conflicting", "conflicting")) if updates[what])]
     unread = len(rows) - len(read)
-    return f"{len(rows)} repositories: " + ", ".join(parts + ([f"{unread} not read"] if unread else []))
+    return f"{len(rows)} {'repository' if len(rows) == 1 else 'repositories'}: " + ", ".join(parts + ([f"{unread} not read"] if unread else []))
 
 
 def main(words=None):

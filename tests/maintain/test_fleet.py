@@ -200,7 +200,7 @@ def test_an_organisation_shows_what_the_template_made(fleet, tmp_path):
 def test_before_the_first_release_nobody_is_behind(github, tmp_path):
     github.tags, github.cruft["octo/r"] = {"latest": COMMITS[-1]}, {"template": ORIGIN, "commit": COMMITS[7]}
     done = call(github, tmp_path)
-    assert done.returncode == 0 and re.search(r"octo/r +unreleased +0 +none", done.stdout) and "1 repositories: the template has no release yet;" in done.stdout
+    assert done.returncode == 0 and re.search(r"octo/r +unreleased +0 +none", done.stdout) and "1 repository: the template has no release yet;" in done.stdout
 
 
 def test_what_cannot_be_a_report_is_said(github, tmp_path):
