@@ -1,5 +1,6 @@
 """Promise 2, 4 and 7: the printed commands, pasted into a terminal, bring a private image up as a Ready pod."""
 
+import contextlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from asking import asking
 from browser import Browser, sees
 from conftest import FACTS, STACKS, bake, is_web, run
 from terminal import blocks, paste, shell
@@ -92,8 +94,13 @@ def test_the_printed_commands_bring_up_a_ready_pod(bring_up, tmp_path, stack, ac
     if storage != "none":
         file = FACTS[stack].get("storage_path", "/data") + "/file"
         run("kubectl", "-n", project, "exec", pod, "--", "sh", "-c", f"echo kept > {file}")
-        run("kubectl", "-n", project, "rollout", "restart", f"deployment/{app}")
-        assert run("kubectl", "-n", project, "rollout", "status", f"deployment/{app}", "--timeout=120s").returncode == 0
+        rolls = account == "default" and FACTS[stack]["update_with_storage"] == "RollingUpdate"
+        with asking(address, FACTS[stack]["health_path"]) if rolls else contextlib.nullcontext(([], [])) as (asked, failures):
+            run("kubectl", "-n", project, "rollout", "restart", f"deployment/{app}")
+            assert run("kubectl", "-n", project, "rollout", "status", f"deployment/{app}", "--timeout=120s").returncode == 0
+            if rolls:
+                assert run("kubectl", "-n", project, "wait", "--for=delete", f"pod/{pod}", "--timeout=60s").returncode == 0
+        assert failures == [] and (len(asked) > 250 or not rolls), (len(asked), failures)
         assert run("kubectl", "-n", project, "exec", f"deployment/{app}", "--", "cat", file).stdout == "kept\n"
 
 

@@ -502,7 +502,7 @@ def test_the_screen_has_80_columns_but_for_commands():
 
 
 def test_all_findings_are_named_in_the_order():
-    source = Path(doctor.__file__).read_text(encoding="utf-8")
+    source = "".join(file.read_text(encoding="utf-8") for file in Path(doctor.__file__).parent.glob("*.py"))
     named = set(re.findall(r'add\("([a-z-]+)"', source)) | set(re.findall(r'^        "([a-z-]+)": \("', source, re.MULTILINE)) | set(re.findall(r'"(token-refused|image-missing|wrong-port|probe-failed)"', source))
     assert named == set(doctor.ORDER)
 
@@ -543,3 +543,73 @@ def test_a_denial_in_a_test_is_none_of_the_package():
     facts = healthy()
     facts["runs"] = [run_of("failure", log="image\tRun it as the cluster will\tPermissionError: [Errno 13] Permission denied: '/app'\nimage\tpush\tskipped")]
     assert verdict(facts) == ["publish-failed"]
+
+
+def test_a_pod_that_was_put_off_its_node():
+    facts = healthy()
+    facts["pods"][0]["status"] = {"phase": "Failed", "reason": "Evicted", "message": 'Usage of EmptyDir volume "tmp" exceeds the limit "512Mi".'}
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["evicted"] and "512Mi" in found[0].says[0]
+
+
+def test_a_rollout_that_does_not_end():
+    facts = status(healthy())
+    facts["workload"]["status"]["conditions"] = [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "it has timed out"}]
+    assert verdict(facts) == ["rollout-stuck"]
+
+
+def test_the_release_before_still_answers():
+    facts = status(healthy(), waiting={"reason": "ImagePullBackOff", "message": "manifest unknown"})
+    older = copy.deepcopy(healthy()["pods"][0])
+    older["metadata"].update(name="kg-demo-0-a", uid="o", ownerReferences=[{"uid": "s0"}])
+    facts["pods"].append(older)
+    assert verdict(facts) == ["image-missing"] and [p["metadata"]["name"] for p in doctor.running_still(facts)] == ["kg-demo-0-a"]
+
+
+def test_objects_of_the_manifests_that_are_not_there():
+    facts = healthy()
+    facts["expected"] = {"folder": "openshift", "user": "octocat", "workload": facts["workload"], "objects": [["Service", "kg-demo"], ["Route", "kg-demo"]]}
+    assert verdict(facts) == []
+    facts["routes"] = []
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["object-missing"] and found[0].mend == ["oc apply -k openshift"]
+
+
+def test_a_pod_of_which_nothing_is_deployed_yet():
+    """Before the first `apply`: what it needs is looked at already."""
+    facts = healthy()
+    facts["expected"] = {"folder": "openshift", "user": "octocat", "workload": facts["workload"], "objects": []}
+    facts.update(workload=None, pods=[], sets=[])
+    facts["secrets"]["github-ghcr-secret"] = None
+    assert verdict(facts) == ["no-workload", "pull-secret-missing"]
+
+
+@pytest.mark.parametrize("condition, name", [({"paused": True}, "paused"), ({"replicas": 0}, "scaled-down")])
+def test_what_is_switched_off(condition, name):
+    facts = healthy()
+    facts["workload"]["spec"].update(condition)
+    assert verdict(facts) == [name]
+
+
+def test_the_service_of_another_application_is_not_looked_at():
+    facts = healthy()
+    facts["services"].append({"metadata": {"name": "other"}, "spec": {"selector": {"app": "other"}, "ports": [{"port": 80, "targetPort": 99}]}})
+    facts["routes"].append({"metadata": {"name": "other"}, "spec": {"to": {"name": "other"}}, "status": {}})
+    assert verdict(facts) == []
+
+
+@pytest.mark.parametrize("target, names", [(8080, []), ("http", []), ("web", ["service-port"]), (8000, ["service-port"])])
+def test_the_port_of_a_service(target, names):
+    facts = healthy()
+    facts["services"][0]["spec"]["ports"][0]["targetPort"] = target
+    assert verdict(facts) == names
+
+
+def test_pods_of_different_images():
+    facts = healthy()
+    facts["workload"]["spec"]["replicas"] = 2
+    second = copy.deepcopy(facts["pods"][0])
+    second["metadata"].update(name="kg-demo-1-b", uid="p2")
+    second["status"]["containerStatuses"][0]["imageID"] = "ghcr.io/maastrichtu-ids/kg-demo@sha256:" + "cd" * 32
+    facts["pods"].append(second)
+    assert verdict(facts) == ["mixed-images"]

@@ -1,0 +1,142 @@
+"""What all findings share: one application's facts, and the words in which a finding is said."""
+
+import datetime
+import re
+from collections import namedtuple
+
+from dsri_doctor.hide import hide
+from dsri_doctor.look import owned, template_of
+
+Finding = namedtuple("Finding", "name what why mend says warning", defaults=([], [], False))
+
+# The order in which to mend: what stands earlier hides what stands later.
+ORDER = """no-tool no-manifests not-logged-in unreachable no-project no-workload publish-denied publish-failed never-published
+no-account no-pull-secret pull-secret-missing pull-secret-broken pull-secret-type pull-secret-registry pull-secret-token pull-secret-not-linked
+image-name image-missing token-refused image-platform pull-limit registry-unreachable pull-failed
+scaled-down paused quota resources-missing maxima security-context pod-refused
+claim-missing claim-not-bound volume-not-mounted volume-held no-room not-scheduled
+config-missing user-not-numeric evicted out-of-memory exec-format command-missing volume-read-only root-read-only low-port permission
+liveness crash job-failed probe-port wrong-port health-path probe-failed rollout-stuck starting
+anyuid-lost object-missing service-port service-no-pods route-service route-no-host route-refused mixed-images old-image
+token-ends token-too-wide restarted""".split()
+TOKEN_PAGE = "https://github.com/settings/tokens/new?scopes=read:packages"
+
+
+def when(text):
+    """A time as the API writes it, or GitHub's header."""
+    match = re.match(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)", text or "")
+    return datetime.datetime(*map(int, match.groups()), tzinfo=datetime.timezone.utc) if match else None
+
+
+class Case:
+    """One application's facts, with the names that all findings need."""
+
+    def __init__(self, facts, now=None):
+        self.facts, self.now = facts, now or datetime.datetime.now(datetime.timezone.utc)
+        self.project, self.name, self.expected = facts["project"], facts["name"], facts["expected"]
+        self.workload = facts["workload"]
+        self.kind = self.workload["kind"] if self.workload else (self.expected.get("workload") or {}).get("kind", "Deployment")
+        self.template = template_of(self.workload or self.expected.get("workload") or {})
+        self.account = self.template.get("serviceAccountName") or "default"
+        self.containers = {c["name"]: c for c in self.template.get("containers", [])}
+        self.pods = [p for p in facts["pods"] if not p["metadata"].get("deletionTimestamp")]
+        self.newest = None
+        if self.kind == "Deployment" and self.workload:
+            revision = self.workload["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision")
+            self.newest = next((s for s in facts["sets"] if s["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision") == revision), None)
+        self.older = [p for p in self.pods if self.newest and not owned([p], self.newest)]
+        self.current = [p for p in self.pods if p not in self.older]
+        self.broken = [p for p in self.current if not settled(p)]
+        self.events = facts["events"] or []
+        self.literal = {v["value"] for c in self.containers.values() for v in c.get("env") or []
+                        if v.get("value") and re.search(r"(?i)pass|secret|token|key|credential|dsn|cookie", v["name"])}
+        self.findings = []
+
+    # Words for people
+
+    def command(self, words, project=True):
+        return f"{self.facts['tool']} {f'-n {self.project} ' if project else ''}{words}"
+
+    def file(self):
+        return f"{self.expected['folder']}/{'cronjob' if self.kind == 'CronJob' else 'deployment'}.yaml" if self.expected else None
+
+    def apply(self):
+        return self.command(f"apply -k {self.expected['folder']}", project=False)
+
+    def change(self, what, command=None):
+        """The lines that change the workload: in the file, where there is one, else by a command."""
+        if self.expected:
+            return [f"in {self.file()}: {what}", self.apply()]
+        return [self.command(command)] if command else [self.command(f"edit {self.kind.lower()} {self.name}"), f"there: {what}"]
+
+    def publish(self):
+        return "git push (the workflow publishes the image)" if self.expected else "build and push the image again"
+
+    def restart(self):
+        if self.kind == "CronJob":
+            return [self.command(f"create job {self.name}-{self.now:%m%d%H%M} --from=cronjob/{self.name}")]
+        if self.kind == "Job":
+            return [self.command(f"delete job {self.name}") + ", then make it again"]
+        if self.kind == "DeploymentConfig":
+            return [self.command(f"rollout latest dc/{self.name}")]
+        return [self.command(f"rollout restart {self.kind.lower()}/{self.name}")] if self.workload else []
+
+    def secret(self, name, replace=False, host="ghcr.io", then=()):
+        """The lines that put a new token in the pull secret, leave none in the shell's history, and go on; to be pasted whole."""
+        known = (self.facts["secrets"].get(name) or {}).get("registries", {})
+        user = self.expected.get("user") or next((entry["user"] for place, entry in known.items() if host in place), None) or "GITHUB_USER"
+        lines = [f"a classic token of {user}, read:packages only: {TOKEN_PAGE}"] if host == "ghcr.io" else []
+        lines += ["in PowerShell: openshift/README.md, step 4, then the last line; else:"] if self.expected else []
+        create = f"create secret docker-registry {name} --docker-server={host} --docker-username={user}"
+        commands = [self.command(f"delete secret {name}")] if replace else []
+        commands += [self.command(f'{create} --docker-password="$GHCR_TOKEN" --dry-run=client -o yaml |'), "  " + self.command("apply --server-side --force-conflicts -f -"), *then]
+        joined = [f"  {command}" + ("" if command.endswith("|") else " &&") for command in commands[:-1]] + [f"  {commands[-1]} )"]
+        return [*lines, "( trap 'stty echo' EXIT; trap 'exit 130' INT", "  printf 'Token: '; stty -echo; read -r GHCR_TOKEN; stty echo; echo", *joined]
+
+    def link(self, secret):
+        if self.facts["tool"] == "oc":
+            return [self.command(f"secrets link {self.account} {secret} --for=pull")]
+        links = [*self.links(self.account), secret]
+        return [self.command(f"patch serviceaccount {self.account} -p ") + "'{\"imagePullSecrets\":[" + ",".join(f'{{"name":"{n}"}}' for n in links) + "]}'"]
+
+    def logs(self, pod, container, previous=False):
+        words = f"logs {pod['metadata']['name']}" if self.kind in ("CronJob", "Job") else f"logs {self.kind.lower()}/{self.name}"
+        return self.command(words + (f" -c {container}" if len(self.containers) > 1 else "") + (" --previous" if previous else ""))
+
+    def say(self, text, image=None):
+        """A message of the cluster, bounded, with nothing secret in it; an image's name is not repeated in it."""
+        text = re.sub(r"\s+", " ", hide(text or "", self.literal, ours=True)).strip()
+        if image:
+            text = re.sub(rf'(: )?"?{re.escape(image)}"?(?=[: ]|$)', lambda m: m[1] or "it", text)
+        return [text if len(text) <= 400 else text[:399] + "…"] if text else []
+
+    def add(self, name, what, why="", mend=(), says=(), warning=False):
+        assert name in ORDER, name
+        if name not in [f.name for f in self.findings]:
+            self.findings.append(Finding(name, what, why, list(mend), list(says), warning))
+
+    def has(self, *names):
+        return any(f.name in names for f in self.findings)
+
+    # What several findings ask
+
+    def links(self, account):
+        return [s["name"] for a in self.facts["accounts"] or [] if a["metadata"]["name"] == account for s in a.get("imagePullSecrets") or []]
+
+    def events_of(self, *things, reasons=()):
+        uids = {t["metadata"]["uid"] for t in things}
+        found = [e for e in self.events if e.get("involvedObject", {}).get("uid") in uids and (not reasons or e.get("reason") in reasons)]
+        return sorted(found, key=lambda e: e.get("lastTimestamp") or e.get("eventTime") or "")
+
+    def statuses(self, pods):
+        """(pod, its container's status) of all containers of these pods."""
+        for pod in pods:
+            for status in (pod.get("status", {}).get("initContainerStatuses") or []) + (pod.get("status", {}).get("containerStatuses") or []):
+                yield pod, status
+
+
+def settled(pod):
+    """Whether a pod does its work: it is ready, or has done it."""
+    status = pod.get("status", {})
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or [])
+    return ready or status.get("phase") == "Succeeded"
