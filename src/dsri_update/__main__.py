@@ -56,6 +56,8 @@ def update(wanted=None, may_write_workflows=True, template=None, checks=False):
     """(new version's name, Outcome, patch, description) or (name, None, b"", why) where there is nothing to do."""
     if git("status", "--porcelain").strip():
         raise Stopped("There are changes that are not committed; commit them, or put them aside (git stash -u).")
+    if git("rev-parse", "--show-prefix").strip():
+        raise Stopped("Run this in the repository's top folder.")
     if not Path(STATE).is_file():
         raise Stopped(f"No {STATE} here, so it is not known what this repository was made from.")
     state = recorded(Path(STATE).read_text(encoding="utf-8"))

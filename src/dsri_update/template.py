@@ -107,8 +107,10 @@ class Template:
             except Exception as error:  # cookiecutter's, the hooks', Jinja's
                 sys.stdout.flush(), sys.stderr.flush()
                 words = said().partition("\nThis asks again")[0].strip()
+                if words and isinstance(error, FailedHookException):
+                    raise Stopped(f"{words}\n\nChange that answer in .cruft.json and commit it; the next update applies it. Nothing was changed.") from None
                 # An error of Jinja's carries the whole context.
-                raise Stopped(words if words and isinstance(error, FailedHookException) else f"{type(error).__name__}: {str(error).partition(' Context: ')[0]}") from None
+                raise Stopped(f"{type(error).__name__}: {str(error).partition(' Context: ')[0]}") from None
         context = json.loads((made / ".cruft.json").read_text(encoding="utf-8"))["context"]["cookiecutter"]
         return Path(made), context
 

@@ -3,11 +3,13 @@
 import json
 import shutil
 
+import cookiecutter
 import pytest
 from conftest import ADDRESS, bake, committed, run
 from cruft import create
 
 NOTICE = "No .cruft.json, so no updates: no git address, or cookiecutter before 2.2."
+pytestmark = pytest.mark.skipif(cookiecutter.__version__ == "2.1.1", reason="needs cookiecutter 2.2, which tells the hook where the template is")
 
 
 def state(made):
