@@ -61,9 +61,9 @@ def main(action, version):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     try:
         main(*sys.argv[1:])
-    except TypeError:
-        sys.exit(__doc__)
     except ValueError as problem:
         sys.exit(f"Not released: {problem}.")

@@ -35,7 +35,7 @@ def arguments(words):
         "Exit status: 0 all was read, 1 some repositories could not be, 2 there is no report."))
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("file", nargs="?", help="a list of repositories, OWNER/NAME a line; - reads it from the input")
-    which.add_argument("--organisation", "--org", metavar="OWNER", help="all repositories of an organisation (or user) that this template made")
+    which.add_argument("--organisation", "--org", metavar="OWNER", help="all repositories of an organisation that this template made; a user's public ones")
     parser.add_argument("--json", action="store_true", help="the report as JSON instead of a table")
     parser.add_argument("--template", default=TEMPLATE, metavar="OWNER/NAME", help="the template's own repository (default: %(default)s)")
     parser.add_argument("--fresh", action="store_true", help="read everything anew, what the last hour's run read as well")
@@ -107,6 +107,8 @@ def main(words=None):
         out.print(table(rows))
         out.print()
         out.print(Text(f"{summary(rows, newest)}; {client.requests} requests, {time.monotonic() - start:.1f} s"))
+        if state.reused:
+            out.print(Text(f"{len(state.reused)} of them as read up to {(time.time() - min(state.reused)) / 60:.0f} minutes ago; --fresh reads them anew"))
     return 1 if any(row["problem"] for row in rows) else 0
 
 

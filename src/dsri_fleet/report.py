@@ -123,7 +123,7 @@ class State:
     """The rows that were read, a line each as soon as it is known, so that an interrupted run goes on where it ended."""
 
     def __init__(self, path, longest_age, fresh=False):
-        self.path, self.rows = Path(path), {}
+        self.path, self.rows, self.reused = Path(path), {}, []
         now = time.time()
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() and not fresh else []
         for line in lines:
@@ -144,7 +144,10 @@ class State:
         self._file.flush()
 
     def row(self, name):
+        """What is known of a repository; `reused` has the times of what was taken from an earlier run."""
         known = self.rows.get(name.lower())
+        if known:
+            self.reused.append(known["at"])
         return known and {**known["row"], "repository": name}
 
     def keep(self, row):
