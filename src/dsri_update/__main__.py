@@ -4,6 +4,7 @@ Run in the folder with .cruft.json, everything committed. The changes are staged
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -52,7 +53,7 @@ def yours(context):
     return {path for part in parts for path in facts.get(part, {})}
 
 
-def update(wanted=None, may_write_workflows=True, template=None, checks=False):
+def update(wanted=None, may_write_workflows=True, checks=False):
     """(new version's name, Outcome, patch, description) or (name, None, b"", why) where there is nothing to do."""
     if git("status", "--porcelain").strip():
         raise Stopped("There are changes that are not committed; commit them, or put them aside (git stash -u).")
@@ -62,7 +63,7 @@ def update(wanted=None, may_write_workflows=True, template=None, checks=False):
         raise Stopped(f"No {STATE} here, so it is not known what this repository was made from.")
     state = recorded(Path(STATE).read_text(encoding="utf-8"))
     was = state["commit"]
-    address = template or state["template"]
+    address = state["template"]
     with tempfile.TemporaryDirectory() as temporary:
         temporary = Path(temporary)
         source = Template(address, temporary)
@@ -86,8 +87,9 @@ def update(wanted=None, may_write_workflows=True, template=None, checks=False):
         mine, base, theirs = merge.files(git("rev-parse", "HEAD^{tree}").strip()), merge.of_folder(old_tree), merge.of_folder(new_tree)
         if pending:
             base = {path: entry for path, entry in base.items() if not path.startswith(WORKFLOWS)}
-            then = merge.of_folder(source.generate(pending, before, temporary / "pending")[0])
-            base.update({path: entry for path, entry in then.items() if path.startswith(WORKFLOWS)})
+            with contextlib.suppress(Stopped):  # that version may have other choices; then what changed is said and stays
+                then = merge.of_folder(source.generate(pending, before, temporary / "pending")[0])
+                base.update({path: entry for path, entry in then.items() if path.startswith(WORKFLOWS)})
         ours, theirs_yours = yours(old), yours(context)
         skip = set(state.get("skip", ours)) | (theirs_yours - ours)
         out, files = merge.merge(base, mine, theirs, "template", skip, context.get("_same", {}), may_write_workflows)
@@ -105,12 +107,11 @@ def update(wanted=None, may_write_workflows=True, template=None, checks=False):
 def main(words=None):
     parser = argparse.ArgumentParser(prog="dsri-update", description=__doc__.partition(": ")[2])
     parser.add_argument("--checkout", metavar="NAME", help="the branch, tag or commit of the template (default: its newest release)")
-    parser.add_argument("--template", metavar="ADDRESS", help=f"where the template is (default: as in {STATE})")
     parser.add_argument("--hand-over", type=Path, metavar="FOLDER", help="change nothing here: put the patch and the pull request into this folder, for the workflow")
     parser.add_argument("--without-workflows", action="store_true", help="leave .github/workflows, which not every token may push, for a later run")
     given = parser.parse_args(words)
     try:
-        new, out, patch, text = update(given.checkout, not given.without_workflows, given.template, checks=given.without_workflows)
+        new, out, patch, text = update(given.checkout, not given.without_workflows, checks=given.without_workflows)
         if out and not given.hand_over:
             git("apply", "--index", "--binary", input=patch, encoding=None, errors=None)
     except Stopped as why:

@@ -28,7 +28,7 @@ def description(out, changes, questions, versions, command, address, checks):
     """The text of the pull request, what needs its reader first."""
     old, new = versions
     compare = f" ([all changes]({address.removesuffix('.git')}/compare/{old}...{new}))" if address.startswith("https://github.com/") else ""
-    parts = [f"From {old} to {new} of the template{compare}." if old != new else f"The changed answers, with {new} of the template."]
+    parts = [f"From {old} to {new} of the template{compare}." if old != new else f"With {new} of the template, as before: answers that changed, workflow files that waited."]
     if out.conflicts:
         parts.append("## Conflicts to settle\n\nBoth sides changed the same place. Each file below holds both, between `<<<<<<< yours` and `>>>>>>> template`, and between `|||||||` and "
                      "`=======` what the template had before: keep what should stay, delete the marks, push to this branch. Then mark this pull request as ready.")
