@@ -16,7 +16,7 @@ from trials import PROJECT, READ, USER, oc
 
 sys.path.insert(0, str(TEMPLATE / "src"))
 from dsri_doctor.findings import findings  # noqa: E402
-from dsri_doctor.look import look  # noqa: E402
+from dsri_doctor.look import LISTS, Cluster, look  # noqa: E402
 
 VERDICTS = {
     # What is well
@@ -46,6 +46,19 @@ def verdict(trials, case, **options):
     return findings(facts)
 
 
+class Once(Cluster):
+    """Asks for what is the same for all cases of a project once a pass."""
+
+    kept = {}
+
+    def raw(self, path):
+        if not path.endswith((*[plural for _, plural in LISTS.values()], PROJECT)):
+            return super().raw(path)
+        if path not in self.kept:
+            self.kept[path] = super().raw(path)
+        return self.kept[path]
+
+
 @pytest.fixture(scope="module")
 def verdicts(trials):
     """The verdict on each case, once it is the expected one; the last one, if it never is."""
@@ -54,11 +67,13 @@ def verdicts(trials):
     done = oc(PROJECT, "set", "image", f"deployment/{newer}", f"{newer}=ghcr.io/maastrichtu-ids/{trials.name('control')}:none-such")
     assert done.returncode == 0, done.stderr
     found, end = {}, time.monotonic() + 120
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dsri_doctor.look.Cluster", Once)
         while time.monotonic() < end:
             open_ = [case for case, wanted in VERDICTS.items() if case not in found or [f.name for f in found[case]] != wanted]
             if not open_:
                 break
+            Once.kept.clear()
             found.update(zip(open_, pool.map(lambda case: verdict(trials, case), open_)))
     return found
 
@@ -148,7 +163,7 @@ def test_an_older_image_is_told_from_the_newest(trials):
     assert [f.name for f in verdict(trials, case, ask_registry=True)] == []
 
 
-MENDED = ["opaque", "off", "paused", "newer", "two-secrets"]
+MENDED = ["opaque", "off", "newer", "two-secrets"]
 
 
 def test_what_it_says_to_do_mends_it(trials, verdicts):
