@@ -1,0 +1,61 @@
+"""Breaks each promise in a copy of the template, one at a time, and shows the test that notices.
+
+    python tools/promises.py [NUMBER…]
+
+Needs what the tests of that level need (README.md, Test the template). Exit status 1: a break that no test noticed.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+STAGED = "{{cookiecutter.repo_name}}/.cookiecutter-stacks/"
+BREAKS = [  # promise, file, what is there, what breaks it, the tests that have to notice
+    (1, STAGED + "own-dockerfile/Dockerfile", 'public \\"$PORT\\"', "public 8000", ["tests/image/test_image.py", "-k", "ready and own-dockerfile-none"]),
+    (2, STAGED + "every/openshift/README.md", " --for=pull )", " )", ["tests/shell/test_posix.py", "-k", "real_shell and fastapi-bash"]),
+    (3, STAGED + "fastapi/Dockerfile", "FROM ghcr.io/astral-sh/uv:python3.13-trixie-slim", "FROM python:3.13-slim", ["tests/bake/test_repository.py", "-k", "dockerhub and fastapi-none"]),
+    (4, STAGED + "every/openshift/README.md", "stty -echo; ", "", ["tests/shell/test_posix.py", "-k", "real_shell and fastapi-dash"]),
+    (5, "hooks/post_gen_project.py", "        other = taken(path)\n", "        other = None\n", ["tests/bake/test_existing.py", "-k", "every_byte and own-dockerfile"]),
+    (6, "hooks/pre_gen_project.py", "1024 <= int(port)", "1 <= int(port)", ["tests/bake/test_answers.py", "-k", "test_refused and port"]),
+    (7, STAGED + "pod/container.yaml", '    ephemeral-storage: "{{ limits.ephemeral_storage }}"\n', "", ["tests/cluster/test_refusals.py", "-k", "fastapi-none-default"]),
+    (8, "cookiecutter.json", '  "_jinja2_env_vars"', '  "_extensions": ["jinja2_time.TimeExtension"],\n  "_jinja2_env_vars"', ["tests/versions/test_versions.py", "-k", "same_bytes and 2.6.0"]),
+    (9, STAGED + "fastapi/Dockerfile", '#% if cookiecutter.storage != "none"\n', "#% if true\n", ["tests/bake/test_repository.py", "-k", "without_storage and fastapi"]),
+    (10, "hooks/post_gen_project.py", '"commit": git("-C", clone, "rev-parse", "HEAD")', '"commit": "HEAD"', ["tests/update/test_origin.py"]),
+]
+
+
+def noticed(path, before, after, tests):
+    """The tests that fail once `before` is `after`; none fail without the change."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / TEMPLATE.name
+        subprocess.run(["git", "clone", "-q", str(TEMPLATE), str(copy)], check=True)
+        text = (copy / path).read_text(encoding="utf-8")
+        if before not in text:
+            sys.exit(f"{path} has no longer {before!r}")
+        shutil.rmtree(copy / ".git" / "hooks", ignore_errors=True)
+        results = []
+        for change in (text, text.replace(before, after)):
+            (copy / path).write_text(change, encoding="utf-8")
+            done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests], cwd=copy, capture_output=True, encoding="utf-8", errors="replace")
+            results.append(done.stdout)
+        if "failed" in results[0] or "passed" not in results[0]:
+            sys.exit(f"without a change {' '.join(tests)} does not pass:\n{results[0]}")
+        return re.findall(r"(?m)^FAILED (\S+)", results[1])
+
+
+def main(numbers):
+    missed = 0
+    for promise, path, before, after, tests in BREAKS:
+        if not numbers or promise in numbers:
+            found = noticed(path, before, after, tests)
+            missed += not found
+            print(f"{promise}: {path}: {before.strip()!r} → {after.strip()!r}\n    {', '.join(found) or 'NOT NOTICED'}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main({int(number) for number in sys.argv[1:]}))
