@@ -105,7 +105,9 @@ class Case:
 
     def say(self, text, image=None):
         """A message of the cluster, bounded, with nothing secret in it; an image's name is not repeated in it."""
-        text = re.sub(r"\s+", " ", hide(text or "", self.literal, ours=True)).strip()
+        # OpenShift adds what the application answered to its probe.
+        text, body, answer = (text or "").partition("\nbody:")
+        text = re.sub(r"\s+", " ", hide(text, self.literal, ours=True) + (" " + hide(answer, self.literal) if body else "")).strip()
         if image:
             text = re.sub(rf'(: )?"?{re.escape(image)}"?(?=[: ]|$)', lambda m: m[1] or "it", text)
         return [text if len(text) <= 400 else text[:399] + "…"] if text else []

@@ -7,6 +7,7 @@ from dsri_doctor.hide import hide, tail
 from dsri_doctor.pod import claims_of, missing_config
 
 ENDED = ("out-of-memory", "exec-format", "command-missing", "volume-read-only", "root-read-only", "low-port", "permission", "liveness", "crash")
+PROBED = ("Unhealthy", "ProbeError")  # the second one is OpenShift's
 DENIED = r"permission denied|EACCES|PermissionError|errno 13|operation not permitted|EPERM"
 READ_ONLY = r"read-only file system|EROFS|errno 30"
 LOW_PORT = r"(bind|listen|port)[^\n]*(permission denied|EACCES|errno 13)|permission denied[^\n]*(bind|listen|:\d{2,3}\b)|PermissionError[^\n]*\n?[^\n]*(bind|listen)"
@@ -119,7 +120,7 @@ def low_ports(container):
 
 
 def killed_by_probe(case, pod):
-    events = case.events_of(pod, reasons=("Unhealthy",))
+    events = case.events_of(pod, reasons=PROBED)
     return next((e["message"] for e in events if e.get("message", "").startswith("Liveness")), None)
 
 
@@ -149,7 +150,7 @@ def running(case):
             continue
         name = status["name"]
         container, ports = case.containers.get(name, {}), case.facts["ports"].get(f"{pod['metadata']['name']}/{name}")
-        events = case.events_of(pod, reasons=("Unhealthy", "ProbeError"))
+        events = case.events_of(pod, reasons=PROBED)
         probes = [container[p] for p in ("startupProbe", "readinessProbe", "livenessProbe") if p in container]
         names = {p.get("name"): p["containerPort"] for p in container.get("ports") or []}
         wanted = [names.get(p, p) for probe in probes for p in [(probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}).get("port")] if p is not None]
@@ -161,7 +162,8 @@ def running(case):
         began = when(status["state"]["running"].get("startedAt"))
         startup = container.get("startupProbe") or {}
         budget = startup.get("periodSeconds", 10) * startup.get("failureThreshold", 3) if startup else 30
-        young = began and (case.now - began).total_seconds() < min(budget, 30) and not status.get("restartCount")
+        runs = (case.now - began).total_seconds() if began and not status.get("restartCount") else budget
+        young = runs < min(budget, 30)
         text = events[-1].get("message", "") if events else ""
         code = re.search(r"statuscode: (\d+)", text)
         if code:
@@ -174,7 +176,7 @@ def running(case):
             only_local = any(p == port for p, _ in ports)
             case.add("wrong-port", f"It listens on 127.0.0.1:{port} only, which nothing outside its pod reaches." if only_local else f"It listens on {', '.join(map(str, listening))}; the probe asks {port}.", "",
                      ["let the application listen on 0.0.0.0"] if only_local else [f"let the application listen on {port}, or:"] + case.change(f"containerPort and PORT: {listening[0]}"), case.say(text))
-        elif events and not young:
+        elif events and runs >= budget:
             refusal = re.search(r"refused|no route|reset", text)
             case.add("wrong-port" if refusal else "probe-failed", f"It runs, and nothing answers on port {port}." if refusal else "It runs, and does not answer its probe in time.",
                      "It listens on another port, on 127.0.0.1 only, or has not come so far." if refusal else "", [case.logs(pod, name)],

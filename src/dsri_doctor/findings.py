@@ -24,7 +24,7 @@ def findings(facts, now=None):
     return sorted(case.findings, key=lambda f: (f.warning, ORDER.index(f.name)))
 
 
-def cannot_look(name, said, tool="oc"):
+def cannot_look(name, said):
     """The finding for a cluster that could not be asked."""
     about = {
         "no-tool": ("There is no oc and no kubectl here.", "", ["install oc: the question mark on top of https://console.dsri.unimaas.nl, Command line tools"]),

@@ -100,6 +100,7 @@ PULLS = [
     ("short name mode is enforcing, but image name synology/synology-csi:v1.2.0 returns ambiguous list", "image-name"),  # SynologyOpenSource/synology-csi#128
     ("Error initializing source docker://I: unexpected http code: 500 (Internal Server Error), URL: https://quay.io/v2/auth", "registry-unreachable"),  # cri-o/cri-o#3786
     ("error pinging docker registry ghcr.io: Get \"https://ghcr.io/v2/\": x509: certificate is valid for *.apps.example.org, not ghcr.io", "registry-unreachable"),  # openshift/origin#25763
+    ("unable to pull image or OCI artifact: pull image err: initializing source docker://I: Requesting bearer token: received unexpected HTTP status: 403 Forbidden; artifact err: not found", "token-refused"),  # its form: openshift/ovn-kubernetes#3192
     ("image pull failed for I because the signature validation failed: Source image rejected: A signature was required, but no signature exists", "pull-failed"),  # openshift/ovn-kubernetes#3192
 ]
 
@@ -257,6 +258,7 @@ def test_out_of_memory():
 
 PROBES = [
     ("Readiness probe failed: HTTP probe failed with statuscode: 404", "health-path"),
+    ('Readiness probe error: Get "https://10.0.0.8:6443/healthz": dial tcp 10.0.0.8:6443: connect: connection refused\nbody: \n', "wrong-port"),  # openshift/origin#26766
     ("Readiness probe failed: HTTP probe failed with statuscode: 503", "probe-failed"),
     ('Startup probe failed: Get "http://10.128.0.80:8080/healthz": dial tcp 10.128.0.80:8080: connect: connection refused', "wrong-port"),
     ('Readiness probe failed: Get "http://10.128.0.80:8080/healthz": context deadline exceeded (Client.Timeout exceeded while awaiting headers)', "probe-failed"),
@@ -266,7 +268,7 @@ PROBES = [
 @pytest.mark.parametrize("message, name", PROBES)
 def test_containers_that_do_not_answer(message, name):
     facts = status(healthy())
-    facts["events"] = [event("Unhealthy", message)]
+    facts["events"] = [event("ProbeError" if " error" in message else "Unhealthy", message)]
     assert verdict(facts) == [name]
 
 
@@ -280,8 +282,24 @@ def test_what_a_container_listens_on(ports, words):
 
 def test_a_pod_that_has_just_started_is_starting():
     facts = status(healthy(), running={"startedAt": "2026-11-24T11:59:55Z"})
-    facts["events"] = [event("Unhealthy", PROBES[2][0])]
+    facts["events"] = [event("Unhealthy", PROBES[-2][0])]
     assert verdict(facts) == ["starting"]
+
+
+def test_a_slow_start_has_the_time_that_its_probe_gives():
+    facts = status(healthy(), running={"startedAt": "2026-11-24T11:58:20Z"})
+    facts["events"] = [event("Unhealthy", PROBES[-2][0])]
+    facts["workload"]["spec"]["template"]["spec"]["containers"][0]["startupProbe"] = {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 2, "failureThreshold": 60}
+    assert verdict(facts) == ["starting"]
+    facts["ports"] = {"kg-demo-1-a/kg-demo": [(8000, False)]}
+    assert verdict(facts) == ["wrong-port"]
+
+
+def test_a_killing_probe():
+    facts = crashes(healthy(), "", 137)
+    facts["events"] = [event("ProbeError", 'Liveness probe error: Get "http://10.0.0.8:8080/": context deadline exceeded\nbody: token=hunter2')]
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["liveness"] and "hunter2" not in str(found)
 
 
 VOLUMES = [
@@ -510,7 +528,7 @@ def test_all_findings_are_named_in_the_order():
 def test_a_container_that_was_just_started_again():
     """It is between two ends for want of memory: that it does not answer yet is no second fault."""
     facts = status(healthy(), last={"exitCode": 137, "reason": "OOMKilled"}, restarts=1)
-    facts["events"] = [event("Unhealthy", PROBES[2][0])]
+    facts["events"] = [event("Unhealthy", PROBES[-2][0])]
     facts["ports"] = {"kg-demo-1-a/kg-demo": []}
     assert verdict(facts) == ["out-of-memory"]
 
