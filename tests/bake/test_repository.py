@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 import sys
 
 import pytest
@@ -107,6 +108,18 @@ def test_the_number_of_shares_stands_in_one_place(tmp_path):
     text = run(tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(made / "openshift")).stdout
     job = next(d for d in yaml.safe_load_all(text) if d["kind"] == "CronJob")["spec"]["jobTemplate"]["spec"]
     assert job["completions"] == 7 and {"name": "JOB_COMPLETIONS", "value": "7"} in job["template"]["spec"]["containers"][0]["env"]
+
+
+@pytest.mark.parametrize("pinned, ends", [("newTag: sha-1a2b3c4", ":sha-1a2b3c4"), ("digest: sha256:" + "ab" * 32, "@sha256:" + "ab" * 32)])
+def test_who_deploys_from_git_pins_in_one_line(repository, tmp_path, pinned, ends):
+    """Argo CD builds the folder with kustomize: a tag or a digest in kustomization.yaml reaches every container."""
+    shutil.copytree(repository / "openshift", tmp_path / "openshift")
+    file = tmp_path / "openshift/kustomization.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("newTag: latest", pinned), encoding="utf-8")
+    built = run(tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(tmp_path / "openshift"))
+    assert built.returncode == 0, built.stderr
+    images = re.findall(r"(?m)^ *(?:- )?image: (.*)$", built.stdout)
+    assert images and all(image == f"ghcr.io/maastrichtu-ids/{repository.path.name.lower()}{ends}" for image in images)
 
 
 def test_template_files_are_valid_where_they_stand():
