@@ -224,6 +224,10 @@ class Trials:
     def end(self):
         for project in (PROJECT, WITH_ANYUID):
             oc(project, "delete", "deployments,cronjobs,services,routes,persistentvolumeclaims,secrets,serviceaccounts", "-l", f"trial={self.id}", "--wait=false")
+        # A secret that was made anew has no label.
+        made_anew = [name for name in oc(PROJECT, "get", "secrets", "-o", "name").stdout.split() if name.startswith(f"secret/{self.id}-")]
+        if made_anew:
+            oc(PROJECT, "delete", *made_anew)
         for made in self.repositories:
             run("kubectl", "delete", "-k", str(made / "openshift"), "--wait=false")
             oc(PROJECT, "delete", "secret", made.path.name, "--ignore-not-found")
