@@ -195,8 +195,8 @@ def answers(address):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """One process has all that shares this machine's Docker, one the versions of cookiecutter, one what looks at the same
-    repository; the rest goes where there is room."""
+    """One process has all that shares the cluster, one what times this machine's Docker, one the versions of cookiecutter,
+    one what looks at the same repository; the rest goes where there is room."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByWhatIsShared(LoadScopeScheduling):
@@ -207,7 +207,7 @@ def pytest_xdist_make_scheduler(config, log):
                 return repository[1]
             if file.name == "test_tools.py":
                 return nodeid.split("::")[0]
-            return {"cluster": "docker", "image": "docker", "workflow": "docker", "versions": "versions"}.get(file.parent.name, nodeid)
+            return {"cluster": "cluster", "image": "docker", "workflow": "docker", "versions": "versions"}.get(file.parent.name, nodeid)
 
     return ByWhatIsShared(config, log)
 
