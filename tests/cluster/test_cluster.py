@@ -147,7 +147,7 @@ def test_a_cell_runs_over_the_websocket_and_what_it_installs_outlives_the_pod(br
 def test_the_documented_database_serves_the_service_and_outlives_its_pod(bring_up, cluster, tmp_path):
     name = f"api-{uuid.uuid4().hex[:6]}"
     made = bake(tmp_path, repo_name=name, stack="fastapi", github_username=USER)
-    section = (made / "README.md").read_text(encoding="utf-8").split("### With a database")[1]
+    section = (made / "README.md").read_text(encoding="utf-8").split("### With a database")[1].split("\n## ")[0]
     database, variable = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     secret, backup = re.findall(r"(?m)(?:^    .*\n)+", re.sub(r"(?s)```yaml.*?```", "", section))
     (made / "database.yaml").write_text(database, encoding="utf-8")
