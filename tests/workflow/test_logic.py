@@ -56,7 +56,7 @@ def publish(tmp_path_factory):
         (folder / "event.json").write_text(json.dumps({**payload, "repository": {"default_branch": default, "visibility": visibility, "private": visibility == "private"}}))
         uses = next(re.finditer(r"docker/metadata-action@\w+", PUBLISH.read_text(encoding="utf-8")))[0]
         settings = [f"--env={setting}" for setting in (f"NOTES={notes}", *environment)]
-        done = run(act, event, "-e", str(folder / "event.json"), "-P", "ubuntu-24.04=-self-hosted", "--local-repository", f"{uses}={action(uses)}",
+        done = run(act, event, "-W", ".github/workflows/publish.yml", "-e", str(folder / "event.json"), "-P", "ubuntu-24.04=-self-hosted", "--local-repository", f"{uses}={action(uses)}",
                    *API, *settings,
                    *[part for name in secrets for part in ("-s", f"{name}={SECRETS[name]}")], "--actor", "octocat", "--no-cache-server", cwd=made.path)
         assert done.returncode == 0 or "Could not find any stages to run" in done.stdout + done.stderr, done.stdout + done.stderr

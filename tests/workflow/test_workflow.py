@@ -54,7 +54,7 @@ def repository(docker, tmp_path):
         options = []
         for uses in set(re.findall(r"uses: (\S+)", PUBLISH.read_text(encoding="utf-8"))):
             options += ["--local-repository", f"{uses}={action(uses)}"]
-        done = run(act, event, "-e", str(tmp_path / "event.json"), "-P", "ubuntu-24.04=-self-hosted", *options, "-s", f"GITHUB_TOKEN={token}",
+        done = run(act, event, "-W", ".github/workflows/publish.yml", "-e", str(tmp_path / "event.json"), "-P", "ubuntu-24.04=-self-hosted", *options, "-s", f"GITHUB_TOKEN={token}",
                    *[part for secret in secrets for part in ("-s", secret)], *API, "--env", f"GITHUB_RUN_ATTEMPT={attempt}", "--actor", USER, "--no-cache-server", cwd=made.path)
         return done.returncode, done.stdout + done.stderr
 
