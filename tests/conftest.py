@@ -240,9 +240,15 @@ def snapshot(folder):
 
 
 @pytest.fixture
-def mine(tmp_path):
-    """A repository of somebody's, with a Dockerfile on port 8501 and all that a working copy may hold."""
-    top = tmp_path / "Kg_Demo.v1"
+def mine(somebodys, tmp_path):
+    """A repository of somebody's, in a folder of the test's own."""
+    return shutil.copytree(somebodys, tmp_path / somebodys.name, symlinks=True)
+
+
+@pytest.fixture(scope="session")
+def somebodys(tmp_path_factory):
+    """A repository with a Dockerfile on port 8501 and all that a working copy may hold."""
+    top = tmp_path_factory.mktemp("somebody") / "Kg_Demo.v1"
     (top / "src").mkdir(parents=True)
     texts = {
         "Dockerfile": "FROM python:3.12\nUSER app\nEXPOSE 8501/tcp\nCMD python app.py\n",

@@ -111,8 +111,10 @@ def test_the_number_of_shares_stands_in_one_place(tmp_path):
 
 
 @pytest.mark.parametrize("pinned, ends", [("newTag: sha-1a2b3c4", ":sha-1a2b3c4"), ("digest: sha256:" + "ab" * 32, "@sha256:" + "ab" * 32)])
-def test_who_deploys_from_git_pins_in_one_line(repository, tmp_path, pinned, ends):
+@pytest.mark.parametrize("stack", ["fastapi", "batch-job"])
+def test_who_deploys_from_git_pins_in_one_line(stack, tmp_path, pinned, ends):
     """Argo CD builds the folder with kustomize: a tag or a digest in kustomization.yaml reaches every container."""
+    repository = bake(tmp_path, stack=stack)
     shutil.copytree(repository / "openshift", tmp_path / "openshift")
     file = tmp_path / "openshift/kustomization.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("newTag: latest", pinned), encoding="utf-8")
@@ -163,7 +165,7 @@ def test_the_stacks_are_the_choices():
 LONG = {"repo_name": "knowledge-graph-of-all-clinical-trials", "openshift_project": "knowledge-of-trials", "email": "firstname.lastname@maastrichtuniversity.nl"}
 
 
-@pytest.mark.parametrize("answers", [{}, LONG])
+@pytest.mark.parametrize("stack, answers", [*[(stack, {}) for stack in STACKS], ("jupyterlab", LONG), ("batch-job", LONG)])
 def test_printed_steps_are_short_and_only_commands_are_indented_by_four(tmp_path, stack, answers):
     made = bake(tmp_path, stack=stack, service_account="anyuid", **answers)
     lines = made.text.rstrip("\n").split("\n")
