@@ -43,8 +43,9 @@ def taken(path):
         here = os.path.join(here, step)
         if os.path.islink(here) or (os.path.lexists(here) and not os.path.isdir(here)):
             return here
+    same = CONTEXT["_same"].get(name, "")
     for other in sorted(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []:
-        if other.lower() == name.lower() or re.fullmatch(CONTEXT["_same"].get(name, ""), other, re.I):
+        if other.lower() == name.lower() or re.fullmatch(same, other, re.IGNORECASE):
             return os.path.join(folder, other)
     return None
 

