@@ -135,8 +135,10 @@ def steps(documentation, was_empty, added):
     near = os.path.realpath(os.environ.get("PWD", "")) == os.path.realpath(start)
     first = [command("cd", folder if near else os.getcwd())]
     if not was_empty and os.path.lexists(".git"):
-        first += [command("git", "add", "--", *added)] if added else []
-        first += [command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri")]
+        # What they have staged themselves stays staged.
+        only = ["--", *added] if git("diff", "--cached", "--name-only") else []
+        commit = command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri", *only)
+        first += [command("git", "add", "--", *added), commit] if added else []
         publish = re.sub(r"    git init.*\n.*\n?", "", publish)
         if git("remote"):
             first += [command("git", "push", "-u", "origin", "HEAD")]

@@ -148,7 +148,8 @@ def test_ctrl_c_at_the_token_gives_the_terminal_back(place, shell):
     assert not (place / "record").exists()
 
 
-def test_a_repository_that_was_there_is_pushed_with_what_was_added(place):
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_repository_that_was_there_is_pushed_with_what_was_added(place, staged):
     mine = place / "here" / "Kg_Demo.v1"
     mine.mkdir()
     (mine / "it's mine.txt").write_text("x", encoding="utf-8")
@@ -158,12 +159,14 @@ def test_a_repository_that_was_there_is_pushed_with_what_was_added(place):
     for command in (["add", "-A"], ["commit", "-q", "-m", "x"], ["remote", "add", "origin", "https://github.com/Mona/Kg_Demo.v1.git"]):
         assert run("git", *command, cwd=mine).returncode == 0
     (mine / "unfinished").write_text("x", encoding="utf-8")
+    if staged:
+        assert run("git", "add", "unfinished", cwd=mine).returncode == 0
     made = bake(place / "here", "-f", "-s", home=place / "home", stack="own-dockerfile", github_owner="Mona")
     calls, seen = at_a_terminal("bash", place, made.text)
     assert [call[:2] for call in calls][:1] == [["gh", "run"]], seen
     pushed = run("git", "ls-tree", "-r", "--name-only", "main", cwd=bare).stdout.splitlines()
     assert set(pushed) == set(made.files()) - {"unfinished"}
-    assert run("git", "status", "--short", cwd=mine).stdout == "?? unfinished\n"
+    assert run("git", "status", "--short", cwd=mine).stdout == ("A  unfinished\n" if staged else "?? unfinished\n")
 
 
 def test_without_gh_the_browser_makes_the_repository(place, monkeypatch):
