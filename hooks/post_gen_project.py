@@ -4,12 +4,15 @@ Cookiecutter renders this file, then runs it in the repository. There it finds t
 staged, a folder a part: what every stack has, the stack, the licence, the storage. Which parts were
 chosen, and the text of the files that carry answers, stand in RENDERED. Only these two are removed.
 """
-import json
 import os
+import sys
+
+# A hook runs from the temporary folder, where others may have put a json.py.
+if os.path.dirname(__file__) in sys.path:
+    sys.path.remove(os.path.dirname(__file__))
+import json
 import re
 import shlex
-import shutil
-import sys
 import textwrap
 
 CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
@@ -59,7 +62,7 @@ def place(files):
             kept.add(other)
             continue
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        shutil.move(source, path)
+        os.rename(source, path)
         added.append(path)
     return added, sorted(kept)
 
@@ -128,7 +131,8 @@ def steps(documentation, was_empty, added):
     sections = dict(re.findall(r"(?ms)^## ([^\n]+)\n+(.*?)\n*(?=^## |\Z)", documentation))
     deploy = sections["Deploy from " + ("Linux, macOS or Git Bash" if POSIX else "PowerShell")]
     publish, browser = sections["Publish"].split("\n\n  Without gh: m")
-    if not shutil.which("gh"):
+    gh = "gh.exe" if os.name == "nt" else "gh"
+    if not any(os.access(os.path.join(folder, gh), os.X_OK) for folder in os.get_exec_path()):
         publish = publish.rpartition("\n")[0] + "\n  M" + browser
         deploy = deploy.replace("    gh run watch\n\n  Or look", "  Look")
     folder, start = os.path.basename(os.getcwd()), os.path.dirname(os.getcwd())
@@ -167,7 +171,10 @@ def main():
     wrong = findings(script) if os.path.isfile("Dockerfile") else []
     files.update(origin(files, yours))
     added, kept = place(files)
-    shutil.rmtree(STAGING)
+    for folder, _, names in os.walk(STAGING, topdown=False):
+        for name in names:
+            os.remove(os.path.join(folder, name))
+        os.rmdir(folder)
     os.remove(RENDERED)
     lines = []
     if kept:

@@ -3,10 +3,14 @@
 Cookiecutter renders this file, then runs it in the new folder. Answers come in as data, never as
 source text.
 """
-import json
 import os
-import re
 import sys
+
+# A hook runs from the temporary folder, where others may have put a json.py.
+if os.path.dirname(__file__) in sys.path:
+    sys.path.remove(os.path.dirname(__file__))
+import json
+import re
 
 CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
 FACTS = CONTEXT.get("_stacks", {}).get(CONTEXT.get("stack"), {})
@@ -153,6 +157,16 @@ def again(answers, wrong):
     return " ".join(map(quoted, words))
 
 
+def outdated():
+    """Whether --replay, which keeps the private facts too, brought those of another template."""
+    path = os.path.join(CONTEXT.get("_repo_dir", ""), "cookiecutter.json")
+    if not os.path.isabs(path) or not os.path.isfile(path) or "_commit" in CONTEXT:  # cruft
+        return False
+    with open(path, encoding="utf-8") as file:
+        now = json.load(file)
+    return any(now[key] != CONTEXT.get(key) for key in now if re.match("_[^_]", key))
+
+
 def main():
     if sys.version_info < (3, 9) or cookiecutter_version() < OLDEST:
         stop("This template needs cookiecutter 2.1.1 or newer on Python 3.9 or newer: pipx install "
@@ -163,6 +177,10 @@ def main():
              "interrupted run left it there, remove it; if it is yours, rename it. Then run the "
              "same command again. Nothing was changed." % (" and ".join(taken), os.getcwd()))
     answers = {key: str(CONTEXT.get(key, "")) for key in RULES}
+    if outdated():
+        stop("These answers were kept by another version of the template, and its lists of files "
+             "with them; nothing was written.\nThe same answers for this version:\n\n    "
+             + again(answers, {}) + "\n")
     wrong = problems(answers)
     if wrong:
         count = "1 answer" if len(wrong) == 1 else "%d answers" % len(wrong)

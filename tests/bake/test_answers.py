@@ -1,10 +1,13 @@
 """Promise 6: a wrong answer is refused, all at once; any text arrives as it was typed."""
 
+import json
+import os
 import subprocess
+import sys
 
 import pytest
 import yaml
-from conftest import TEMPLATE, bake
+from conftest import TEMPLATE, bake, run
 
 WRONG = {
     "project_name": ["", " x", "a\tb", "a\u202eb", "a\u2028b", "x" * 101],
@@ -38,7 +41,7 @@ RIGHT = {
 def hook():
     """The pre-generation hook's own functions, run with an empty context."""
     source = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
-    namespace = {"__name__": "hook"}
+    namespace = {"__name__": "hook", "__file__": "hook"}
     exec(source.replace("{{ cookiecutter | tojson }}", '{"_stacks": {"fastapi": {}, "own-dockerfile": {}}, "__app_name": "app"}'), namespace)
     return namespace
 
@@ -67,11 +70,17 @@ def test_all_wrong_answers_are_said_at_once_and_nothing_is_left(tmp_path):
     assert "description" not in made.text.split("This asks again")[0]
 
 
+def typed(command, folder):
+    """A printed cookiecutter command, run in a shell; its questions are not asked."""
+    command = command.replace("cookiecutter ", f"'{sys.executable}' -m cookiecutter --no-input ", 1)
+    return subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, encoding="utf-8")
+
+
 def test_the_command_that_runs_again_keeps_the_right_answers(tmp_path):
     name = "It's {{ 'x' }} \"q\" $(id) `id` \\"
     first = bake(tmp_path, project_name=name.replace("{{", "{{ '{{' }}"), port="80")
     again = next(line.strip() for line in first.text.splitlines() if line.startswith("    cookiecutter "))
-    done = subprocess.run(["sh", "-c", again.replace("cookiecutter ", f"'{__import__('sys').executable}' -m cookiecutter --no-input ", 1)], cwd=tmp_path, capture_output=True, encoding="utf-8")
+    done = typed(again, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert yaml.safe_load((first.path / "CITATION.cff").read_text(encoding="utf-8"))["title"] == name
 
@@ -79,3 +88,28 @@ def test_the_command_that_runs_again_keeps_the_right_answers(tmp_path):
 def test_a_long_route_label_is_refused(tmp_path):
     made = bake(tmp_path, repo_name="a" * 40, openshift_project="b" * 30)
     assert made.status == 1 and "has 71 characters; 63 are possible" in made.text and not made.path.exists()
+
+
+def test_answers_kept_by_another_version_are_refused_with_the_command_that_takes_them(tmp_path):
+    name = "It's {{ 'kept' }}"
+    assert bake(tmp_path, project_name=name.replace("{{", "{{ '{{' }}"), repo_name="kept").status == 0
+    replay = [sys.executable, "-m", "cookiecutter", "--config-file", ".config.yaml", "--replay", str(TEMPLATE), "-o"]
+    same = run(*replay, "same", cwd=tmp_path)
+    assert same.returncode == 0, same.stderr
+    kept = next((tmp_path / ".r").glob("*.json"))
+    answers = json.loads(kept.read_text(encoding="utf-8"))
+    answers["cookiecutter"]["_rendered"]["every"].append("gone.md")
+    kept.write_text(json.dumps(answers), encoding="utf-8")
+    done = run(*replay, "other", cwd=tmp_path, env={**os.environ, "PWD": str(tmp_path)})
+    assert done.returncode == 1 and "kept by another version" in done.stderr and not list((tmp_path / "other").iterdir())
+    assert typed(next(line.strip() for line in done.stderr.splitlines() if line.startswith("    cookiecutter ")), tmp_path).returncode == 0
+    assert yaml.safe_load((tmp_path / "other/kept/CITATION.cff").read_text(encoding="utf-8"))["title"] == name
+
+
+def test_hooks_import_nothing_from_the_temporary_folder(tmp_path, monkeypatch):
+    for module in ("json", "re", "shlex", "textwrap"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('imported from the temporary folder')", encoding="utf-8")
+    for variable in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    (tmp_path / "here").mkdir()
+    assert bake(tmp_path / "here").status == 0

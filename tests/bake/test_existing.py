@@ -90,8 +90,8 @@ def test_a_refused_answer_changes_nothing_there(mine):
 
 # Imported by every Python that the run starts: at its nth move of a file the hook is killed, or the disk is full.
 ENDING = """
-import errno, os, shutil, signal
-move, moves = shutil.move, []
+import errno, os, signal
+move, moves = os.rename, []
 def ending(*arguments):
     moves.append(1)
     if len(moves) > int(os.environ["ENDS_AT"]):
@@ -99,7 +99,7 @@ def ending(*arguments):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.kill(os.getpid(), signal.SIGKILL)
     return move(*arguments)
-shutil.move = ending
+os.rename = ending
 """
 
 

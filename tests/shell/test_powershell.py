@@ -14,7 +14,7 @@ POSIX_ONLY = {"trap", "printf", "stty", "read", "echo"}
 def hook(made, posix):
     """The post-generation hook's functions, as they are in a shell of that kind."""
     source = (TEMPLATE / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
-    namespace = {"__name__": "hook"}
+    namespace = {"__name__": "hook", "__file__": "hook"}
     exec(source.replace("{{ cookiecutter | tojson }}", "{}"), namespace)
     namespace["POSIX"] = posix
     return namespace
