@@ -116,9 +116,11 @@ def command(*words):
 
 
 def wrapped(line):
-    """A command's line, continued in the user's shell after 78 columns; never inside quotes."""
-    if len(line) <= 80 or not line.startswith("    ") or " https://" in line:
+    """A line of at most 80 columns, addresses apart; a command continued in the user's shell."""
+    if len(line) <= 80 or " https://" in line:
         return line
+    if not line.startswith("    "):
+        return textwrap.fill(line.strip(), **FILL)
     indent = line[: len(line) - len(line.lstrip())]
     words = re.findall(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""", line)
     fill = {**FILL, "initial_indent": indent, "subsequent_indent": indent + "  "}
@@ -159,6 +161,8 @@ def show(text):
     text = "\n".join(map(wrapped, text.splitlines()))
     text = re.sub(r"(?m)^### (.*)\n*", "\033[1m\\1\033[0m\n" if colour else r"\1\n", text)
     text = re.sub(r"\n\n(?=    )", "\n", text)
+    if text.rpartition("\n1. ")[2].count("\n") > 44:  # very long names
+        text = text.replace("\n\n", "\n")
     print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
