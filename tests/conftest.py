@@ -19,6 +19,7 @@ TEMPLATE = Path(__file__).resolve().parent.parent
 ANSWERS = {"repo_name": "Kg_Demo.v1", "openshift_project": "demo-project", "github_username": "octocat"}
 FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
 STACKS = list(FACTS)
+BASE = re.search("(?m)^FROM (.*)", (TEMPLATE / "{{cookiecutter.repo_name}}/.cookiecutter-stacks/own-dockerfile/Dockerfile").read_text(encoding="utf-8")).group(1)
 collect_ignore = ["golden"]  # what users get, their tests too
 ADDRESS = "https://github.com/MaastrichtU-IDS/cookiecutter-dsri"
 

@@ -17,7 +17,7 @@ STAGED = "{{cookiecutter.repo_name}}/.cookiecutter-stacks/"
 BREAKS = [  # promise, file, what is there, what breaks it, the tests that have to notice
     (1, STAGED + "own-dockerfile/Dockerfile", 'public \\"$PORT\\"', "public 8000", ["tests/image/test_image.py", "-k", "works_as_the_cluster and own and none"]),
     (2, STAGED + "every/openshift/README.md", " --for=pull )", " )", ["tests/shell/test_posix.py", "-k", "real_shell and fastapi-bash"]),
-    (3, STAGED + "fastapi/Dockerfile", "FROM ghcr.io/astral-sh/uv:python3.13-trixie-slim", "FROM python:3.13-slim", ["tests/bake/test_repository.py", "-k", "dockerhub and fastapi-none"]),
+    (3, STAGED + "fastapi/Dockerfile", "FROM ghcr.io/astral-sh/uv:", "FROM python:", ["tests/bake/test_repository.py", "-k", "dockerhub and fastapi-none"]),
     (4, STAGED + "every/openshift/README.md", "stty -echo; ", "", ["tests/shell/test_posix.py", "-k", "real_shell and fastapi-dash"]),
     (5, "hooks/post_gen_project.py", "        other = taken(path)\n", "        other = None\n", ["tests/bake/test_existing.py", "-k", "every_byte and own"]),
     (6, "hooks/pre_gen_project.py", "1024 <= int(port)", "1 <= int(port)", ["tests/bake/test_answers.py", "-k", "test_refused and port"]),

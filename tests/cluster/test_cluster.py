@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from asking import asking
 from browser import Browser, sees
-from conftest import FACTS, STACKS, bake, is_web, run
+from conftest import BASE, FACTS, STACKS, bake, is_web, run
 from terminal import blocks, paste, shell
 
 USER, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_READ_TOKEN"))
@@ -229,7 +229,7 @@ def test_a_repository_that_was_there_comes_up_with_its_own_dockerfile(bring_up, 
     name = f"mine-{uuid.uuid4().hex[:6]}"
     (tmp_path / name).mkdir()
     mine = tmp_path / name / "Dockerfile"
-    mine.write_text("FROM ghcr.io/astral-sh/uv:python3.13-trixie-slim\nWORKDIR /srv\nRUN echo mine > index.html\nEXPOSE 8501\nCMD python3 -m http.server 8501\n", encoding="utf-8")
+    mine.write_text(f"FROM {BASE}\nWORKDIR /srv\nRUN echo mine > index.html\nEXPOSE 8501\nCMD python3 -m http.server 8501\n", encoding="utf-8")
     before = mine.read_bytes()
     made = bake(tmp_path, "-f", "-s", repo_name=name, stack="own-dockerfile", port="8501", github_username=USER)
     assert made.status == 0 and mine.read_bytes() == before, made.text

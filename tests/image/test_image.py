@@ -6,9 +6,8 @@ import sys
 import time
 
 import pytest
-from conftest import FACTS, STACKS, as_the_cluster, bake, is_web, run, tool
+from conftest import BASE, FACTS, STACKS, as_the_cluster, bake, is_web, run, tool
 
-BASE = "ghcr.io/astral-sh/uv:python3.13-trixie-slim"
 
 
 def build(folder, name, *options):

@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 from browser import sees
-from conftest import as_the_cluster, bake, run
+from conftest import BASE, as_the_cluster, bake, run
 
 NAME = "Quotes \" ' \\ {{ x }} </script> ${x} `y` 🚀 %MODE%"
 DESCRIPTION = "<!-- &amp; <b> --> \\u0041 $& $1 import.meta.env.MODE process.env.NODE_ENV  two spaces"
@@ -130,7 +130,7 @@ def test_the_backend_is_named_at_run_time_and_may_come_later(image, network):
             assert json.loads(ask(address, "/config.json")[2]) == {"backend": "/api"}
             status, headers, _ = ask(address, "/api/x")
             assert status == 502 and headers["X-Frame-Options"] == "DENY"
-            started = run("docker", "run", "-d", "--rm", "--network", network, "--network-alias", "api", "ghcr.io/astral-sh/uv:python3.13-trixie-slim", "python3", "-c", BACKEND)
+            started = run("docker", "run", "-d", "--rm", "--network", network, "--network-alias", "api", BASE, "python3", "-c", BACKEND)
             assert started.returncode == 0, started.stderr
             backend.append(started.stdout.strip())
             end = time.monotonic() + 40

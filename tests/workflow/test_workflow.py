@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import TEMPLATE, bake, is_web, need, run, tool
+from conftest import BASE, TEMPLATE, bake, is_web, need, run, tool
 
 USER, TOKEN, READ = (os.environ.get("GHCR_" + name, "") for name in ("USER", "TOKEN", "READ_TOKEN"))
 API = [f"--env=GITHUB_API_URL={os.environ['GITHUB_API_URL']}"] if "GITHUB_API_URL" in os.environ else []
@@ -77,7 +77,7 @@ def index(image):
 
 
 def root_only(made):
-    (made / "Dockerfile").write_text("FROM ghcr.io/astral-sh/uv:python3.13-trixie-slim\nUSER 0\nCMD [\"sh\", \"-c\", \"chown 1:1 /tmp || exit 1; python3 -m http.server 8080\"]\n", encoding="utf-8")
+    (made / "Dockerfile").write_text(f"FROM {BASE}\nUSER 0\nCMD [\"sh\", \"-c\", \"chown 1:1 /tmp || exit 1; python3 -m http.server 8080\"]\n", encoding="utf-8")
 
 
 def failing_test(made):
