@@ -96,6 +96,7 @@ def test_a_push_to_the_default_branch_publishes_what_was_run(repository, stack):
     kind = "deployment" if is_web(stack) else "cronjob"
     assert f"    oc -n demo-project set image {kind}/{app} {app}={made.image}@{found}\n" in log
     assert (f"    oc -n demo-project create job {app}-{found[7:15]} --from=cronjob/{app}\n" in log) != is_web(stack)
+    assert "Go back" not in log, "the first one"
     assert "Sign where it was built" not in log, "a private repository has no attestation service"
     assert ("no stage named test" in log) == (stack == "own-dockerfile")
 
@@ -115,8 +116,9 @@ def test_a_version_tag_does_not_move_latest(repository):
     assert digest(made.image + ":1.2.3") == digest(made.image + ":1.2") is not None and digest(made.image + ":latest") is None
 
 
-def test_a_run_again_gives_the_same_tags_a_newer_image(repository):
-    made = repository(stack="own-dockerfile")
+@pytest.mark.parametrize("stack", ["own-dockerfile", "batch-job"])
+def test_a_run_again_gives_the_same_tags_a_newer_image_and_the_way_back(repository, stack):
+    made = repository(stack=stack)
     sha = run("git", "rev-parse", "--short=7", "HEAD", cwd=made.path).stdout.strip()
     published = []
     for attempt in (1, 2):
@@ -125,6 +127,10 @@ def test_a_run_again_gives_the_same_tags_a_newer_image(repository):
         published.append({digest(f"{made.image}:{tag}") for tag in ("latest", "trunk", "sha-" + sha)})
         assert len(published[-1]) == 1 and f"{made.image}@{min(published[-1])}" in log
     assert published[0] != published[1], "the newer one says which attempt made it"
+    back = log.partition("Go back to what `latest` was before this run:")[2]
+    app = re.sub("[^a-z0-9]+", "-", made.path.name.lower())
+    assert f"    oc -n demo-project set image {'deployment' if is_web(stack) else 'cronjob'}/{app} {app}={made.image}@{min(published[0])}\n" in back
+    assert (f" create job {app}-{min(published[0])[7:15]} " in back) != is_web(stack)
 
 
 def test_a_push_to_another_branch_starts_nothing(repository):
