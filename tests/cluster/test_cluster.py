@@ -153,6 +153,8 @@ def test_the_documented_database_serves_the_service_and_outlives_its_pod(bring_u
     (made / "database.yaml").write_text(database, encoding="utf-8")
     manifest = made / "openshift/deployment.yaml"
     manifest.write_text(manifest.read_text(encoding="utf-8").replace("          env:\n", "          env:\n" + variable), encoding="utf-8")
+    settings, setting = made / "app/settings.py", re.search("`(database_url: .*?)`", section)[1]
+    settings.write_text(settings.read_text(encoding="utf-8").replace("    log_level", f"    {setting}\n    log_level"), encoding="utf-8")
     terminal = shell(cluster, made.path)
     try:
         seen = paste(terminal, secret) + paste(terminal, f"    oc -n demo-project apply -f database.yaml\n    oc -n demo-project rollout status deployment/{name}-db --timeout=2m\n")
@@ -161,7 +163,7 @@ def test_the_documented_database_serves_the_service_and_outlives_its_pod(bring_u
         oc = ["kubectl", "-n", "demo-project"]
         database_pod = [*oc, "exec", f"deployment/{name}-db", "--", "sh", "-c"]
         # The address as the service has it, used from a pod that has a client.
-        address = run(*oc, "exec", pod, "--", "printenv", "DATABASE_URL").stdout.strip()
+        address = run(*oc, "exec", pod, "--", "python", "-c", "from app.settings import settings; print(settings.database_url)").stdout.strip()
         assert address.startswith("postgresql://app:") and address.rpartition(":")[0] not in seen
         assert run(*database_pod, f"psql '{address}' -c 'create table t as select 42 as kept'").returncode == 0
         run(*oc, "rollout", "restart", f"deployment/{name}-db")

@@ -83,5 +83,5 @@ def test_two_repositories_are_one_application(docker, tmp_path):
         front, end = address(call), time.monotonic() + 20
         while status(f"{front}/api/healthz") != 200 and time.monotonic() < end:
             time.sleep(0.1)
-        assert (status(front), status(f"{front}/api/healthz"), status(f"{front}/api/docs")) == (200, 200, 200)
+        assert (status(front), status(f"{front}/api/healthz"), status(f"{front}/api/openapi.json")) == (200, 200, 200)
         assert call("exec", "-T", "my-api", "id", "-u") == "1000650000\n"
