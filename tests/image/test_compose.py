@@ -71,7 +71,8 @@ def test_compose_runs_it_as_the_cluster_does(docker, repository, stack, storage,
             assert (status(f"{page}/api/contents"), status(f"{page}/api/contents?token={token}")) == (403, 200)
         if storage != "none":
             call("down")
-            assert call("run", "--rm", "app", "cat", f"{folder}/kept").endswith("kept\n")
+            call("up", "--detach")
+            assert call("exec", "-T", "app", "cat", f"{folder}/kept") == "kept\n"
 
 
 def test_two_repositories_are_one_application(docker, tmp_path):
