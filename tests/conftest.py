@@ -67,6 +67,13 @@ def workload(made):
     return item, spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]
 
 
+def later(made):
+    """{heading: its blocks of commands} of "Later" in the generated openshift/README.md."""
+    section = (made / "openshift/README.md").read_text(encoding="utf-8").split("\n## Later\n")[1].split("\n## ")[0]
+    parts = re.findall(r"(?ms)^### (.*?)\n(.*?)(?=^### |\Z)", re.sub(r"(?s)```.*?```", "", section))
+    return {heading: re.findall(r"(?m)(?:^    .*\n)+", part) for heading, part in parts}
+
+
 def bake(folder, *options, home=None, python=sys.executable, template=TEMPLATE, **answers):
     """Run the cookiecutter command in `folder`, as a user does, with the answers on top of ANSWERS. What cookiecutter
     keeps of its own is kept in `home`, by default that folder."""

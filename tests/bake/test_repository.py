@@ -101,6 +101,13 @@ def test_a_name_that_leaves_no_room_for_a_run_and_its_pods_is_refused(tmp_path):
     assert bake(tmp_path, stack="batch-job", repo_name="a" * 40, openshift_project="b" * 40).status == 0
 
 
+def test_only_what_may_run_twice_is_told_how(repository, stack, storage):
+    spec, text = workload(repository)[0]["spec"], (repository / "openshift/README.md").read_text(encoding="utf-8")
+    assert ("### More pods" in text) == (stack in ("fastapi", "react", "r-shiny") or (stack, storage) == ("own-dockerfile", "none"))
+    # A number in git would take back what was scaled, with every apply.
+    assert spec.get("replicas") == (1 if is_web(stack) and "### More pods" not in text else None)
+
+
 def test_the_number_of_shares_stands_in_one_place(tmp_path):
     made = bake(tmp_path, stack="batch-job")
     manifest = made / "openshift/cronjob.yaml"

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from asking import asking
 from browser import Browser, sees
-from conftest import BASE, FACTS, STACKS, bake, is_web, run
+from conftest import BASE, FACTS, STACKS, bake, is_web, later, need, run
 from terminal import blocks, paste, shell
 
+RIG = Path(os.environ.get("DSRI_RIG") or "/tmp/dsri-rig")
 USER, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_READ_TOKEN"))
 
 
@@ -176,6 +177,189 @@ def test_the_documented_database_serves_the_service_and_outlives_its_pod(bring_u
         run("kubectl", "-n", "demo-project", "exec", f"deployment/{name}-db", "--", "sh", "-c", "rm -rf /var/lib/pgsql/data/*")  # a volume may serve another test
         run("kubectl", "-n", "demo-project", "delete", "-f", str(made / "database.yaml"), "--wait=false")
         run("kubectl", "-n", "demo-project", "delete", "secret", f"{name}-db")
+
+
+def until(wanted, seconds=60):
+    """The first answer of `wanted` that is not empty."""
+    end = time.monotonic() + seconds
+    while not (found := wanted()):
+        assert time.monotonic() < end, wanted
+        time.sleep(0.5)
+    return found
+
+
+@pytest.fixture
+def deployed(bring_up, cluster, tmp_path):
+    """A service that runs, and all that is asked of it: the repository, a terminal there, the Service's address, kubectl's answers."""
+    class Deployed:
+        name = f"life-{uuid.uuid4().hex[:6]}"
+        image = f"ghcr.io/maastrichtu-ids/{name}"
+        made = bake(tmp_path, repo_name=name, stack="fastapi", storage="5Gi", github_username=USER)
+        assert made.status == 0, made.text
+        pod, address = bring_up(made, "demo-project", name)
+        terminal, later, steps, seen = shell(cluster, made.path), later(made), blocks(made.text), ""
+
+        def paste(self, block, *typed):
+            done = paste(self.terminal, block, *typed)
+            self.seen += done
+            return done
+
+        def of(self, kind, path, *words):
+            return run("kubectl", "-n", "demo-project", "get", kind, *words, "-o", f"jsonpath={path}").stdout
+
+        def here(self, path, *words):
+            return self.of(f"deployment/{self.name}", path, *words)
+
+        def pods(self):
+            return set(self.of("pod", "{.items[*].metadata.name}", "-l", f"app.kubernetes.io/name={self.name}").split())
+
+        def rolled_out(self):
+            assert run("kubectl", "-n", "demo-project", "rollout", "status", f"deployment/{self.name}", "--timeout=120s").returncode == 0
+
+        def apply(self, *options):
+            done = run("kubectl", "apply", "-k", str(self.made / "openshift"), *options)
+            assert done.returncode == 0, done.stderr
+
+        def edit(self, file, old, new):
+            text = (self.made / file).read_text(encoding="utf-8")
+            assert text.count(old) == 1, (file, old)
+            (self.made / file).write_text(text.replace(old, new), encoding="utf-8")
+
+    service = Deployed()
+    yield service
+    service.terminal.close(force=True)
+    run("kubectl", "-n", "demo-project", "delete", f"secret/{service.name}-settings", f"hpa/{service.name}", f"pdb/{service.name}", "--ignore-not-found")
+
+
+def test_a_secret_reaches_the_application_and_stays(deployed):
+    text = (deployed.made / "openshift/README.md").read_text(encoding="utf-8").split("### A setting, a secret")[1]
+    first, typed = [block for block in deployed.later["A setting, a secret"] if "Read-Host" not in block]
+    secrets = {"API_KEY": f"s3cret'\"$(id)={uuid.uuid4().hex}", "TITLE": f"Of {deployed.name}"}  # `title` is a setting of the stack's
+    deployed.paste(first)
+    for name, value in secrets.items():
+        deployed.paste(typed.replace("API_KEY", name), ("Value: ", value))
+    lines = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1]
+    deployed.edit("openshift/deployment.yaml", "          imagePullPolicy: Always\n", "          imagePullPolicy: Always\n" + lines)
+    for _ in range(2):  # a later one keeps them
+        deployed.paste("    oc apply -k openshift\n")
+        deployed.rolled_out()
+    assert run("kubectl", "-n", "demo-project", "exec", f"deployment/{deployed.name}", "--", "printenv", "API_KEY").stdout == secrets["API_KEY"] + "\n"
+    assert secrets["TITLE"] in page(deployed.address)
+    assert not [value for value in secrets.values() if value in deployed.seen]
+    deployed.paste(typed.replace("API_KEY", "TITLE"), ("Value: ", "Another title"))
+    deployed.paste("    " + re.search(r"`(oc -n \S+ rollout restart \S+)`", text)[1] + "\n")
+    deployed.rolled_out()
+    until(lambda: "Another title" in page(deployed.address))
+
+
+def test_more_pods_by_hand_and_by_load_outlive_an_apply(deployed):
+    by_hand, by_load, budget, back = deployed.later["More pods"]
+    deployed.paste(by_hand)
+    deployed.rolled_out()
+    for options in ((), ("--server-side", "--force-conflicts"), ()):
+        deployed.apply(*options)
+        assert deployed.here("{.spec.replicas} {.status.readyReplicas}") == "3 3"
+    file = run("kubectl", "-n", "demo-project", "exec", f"deployment/{deployed.name}", "--", "sh", "-c", "echo shared > /data/file")
+    assert file.returncode == 0
+    for pod in deployed.pods():
+        assert run("kubectl", "-n", "demo-project", "exec", pod, "--", "cat", "/data/file").stdout == "shared\n"
+    deployed.paste(back)
+    until(lambda: len(deployed.pods()) == 1)
+    deployed.paste(by_load)
+    assert deployed.of(f"hpa/{deployed.name}", "{.spec.minReplicas} {.spec.maxReplicas} {.spec.metrics[*].resource.target.averageUtilization}") == "2 6 70"
+    until(lambda: deployed.here("{.spec.replicas} {.status.readyReplicas}") == "2 2")  # the least, which needs no measuring
+    deployed.apply()
+    assert deployed.here("{.spec.replicas}") == "2"
+    deployed.paste(budget)
+    until(lambda: deployed.of(f"pdb/{deployed.name}", "{.status.disruptionsAllowed}") == "1")
+    evicted = []
+    for pod in sorted(deployed.pods()):
+        eviction = json.dumps({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "demo-project"}})
+        evicted.append(run("kubectl", "create", "--raw", f"/api/v1/namespaces/demo-project/pods/{pod}/eviction", "-f", "-", input=eviction))
+    assert [done.returncode for done in evicted] == [0, 1] and "disruption budget" in evicted[1].stderr, evicted
+    deployed.paste(back)
+    assert deployed.here("{.spec.replicas}") == "1" and deployed.name not in deployed.of("hpa,pdb", "{.items[*].metadata.name}")
+
+
+def test_one_command_goes_forth_and_one_back(deployed):
+    older = DIGEST.search(run("docker", "buildx", "imagetools", "inspect", f"{deployed.image}:latest").stdout)[0]
+    built = run("docker", "buildx", "build", "--builder", "default", "--load", "-t", f"{deployed.image}:latest", "-", input=f"FROM {deployed.image}:latest\nENV TITLE=newer\n")
+    assert built.returncode == 0, built.stderr
+    assert run("docker", "push", "--quiet", f"{deployed.image}:latest").returncode == 0
+    newer = DIGEST.search(run("docker", "buildx", "imagetools", "inspect", f"{deployed.image}:latest").stdout)[0]
+    for digest, title in ((newer, "newer"), (older, "My DSRI project")):
+        command = run(sys.executable, str(deployed.made / "openshift/image.py"), "rollout", f"{deployed.image}@{digest}").stdout
+        deployed.paste("    " + command)
+        deployed.rolled_out()
+        assert deployed.here("{.spec.template.spec.containers[0].image}").endswith(digest)
+        until(lambda: f"<title>{title}" in page(deployed.address))
+
+
+def test_a_token_is_renewed_under_running_pods(deployed):
+    renew = deployed.steps["4"][0]
+    deployed.paste(renew, ("Token: ", uuid.uuid4().hex))  # the registry refuses it, as it does one that has ended
+    with asking(deployed.address, "/healthz") as (asked, failures):
+        assert run("kubectl", "-n", "demo-project", "rollout", "restart", f"deployment/{deployed.name}").returncode == 0
+        selected = ("pod", "-l", f"app.kubernetes.io/name={deployed.name}")
+        until(lambda: "ImagePull" in deployed.of(selected[0], "{.items[*].status.containerStatuses[*].state.waiting.reason}", *selected[1:]))
+        deployed.paste(renew, ("Token: ", READ))
+        assert deployed.pod in deployed.pods()
+        deployed.rolled_out()
+        assert run("kubectl", "-n", "demo-project", "wait", "--for=delete", f"pod/{deployed.pod}", "--timeout=60s").returncode == 0
+    assert failures == [] and len(asked) > 250, (len(asked), failures)
+
+
+def test_another_name_and_another_project(deployed):
+    volume = deployed.of(f"pvc/{deployed.name}", "{.spec.volumeName}")
+    assert volume
+    # Another owner or name: the lines that the text names.
+    text = (deployed.made / "openshift/README.md").read_text(encoding="utf-8").split("### Another owner")[1].split("\n2. ")[0]
+    image = f"ghcr.io/{USER}/{deployed.name}-renamed"
+    old, files = re.search(r"`(ghcr\.io/\S+)`", text)[1], re.findall(r"`(openshift/\S+)`", text)
+    assert run("docker", "tag", f"{deployed.image}:latest", f"{image}:latest").returncode == 0
+    try:
+        assert run("docker", "push", "--quiet", f"{image}:latest").returncode == 0
+        for file in files:
+            deployed.edit(file, old, image)
+        assert len(files) == 2 and run("grep", "-rl", old, "--include=*.yaml", str(deployed.made / "openshift")).stdout == ""
+        deployed.paste("    oc apply -k openshift\n")
+        deployed.rolled_out()
+        assert deployed.here("{.spec.template.spec.containers[0].image}") == f"{image}:latest"
+        assert deployed.of(f"pvc/{deployed.name}", "{.spec.volumeName}") == volume
+        # Another project: the line that the text names, and the steps with its name.
+        deployed.edit("openshift/kustomization.yaml", "demo-project", "anyuid-project")
+        for step, *typed in (("3",), ("4", ("Token: ", READ)), ("5",)):
+            said = deployed.paste(deployed.steps[step][0].replace("demo-project", "anyuid-project"), *typed)
+        assert "successfully rolled out" in said, said
+        deployed.paste(deployed.later["Another project"][0].replace("OLD-PROJECT", "demo-project"))
+        objects = ("all,route,pvc", "{.items[*].metadata.name}", "-l", f"app.kubernetes.io/part-of={deployed.name}")
+        until(lambda: not deployed.of(*objects))
+        assert run("kubectl", "-n", "anyuid-project", "get", "deployment", deployed.name, "-o", "jsonpath={.status.readyReplicas}").stdout == "1"
+    finally:
+        run("docker", "image", "rm", "--force", f"{image}:latest")
+
+
+def test_a_public_image_needs_no_secret_but_one_that_has_ended_is_in_the_way(cluster, tmp_path):
+    need(RIG.is_dir(), f"the registry of {RIG}, where octo-public's images are public")
+    name = f"public-{uuid.uuid4().hex[:6]}"
+    made = bake(tmp_path, repo_name=name, stack="own-dockerfile", github_owner="octo-public", github_username=USER, pull_secret_name=f"{name}-pull")
+    assert made.status == 0, made.text
+    image, oc = f"ghcr.io/octo-public/{name}:latest", ["kubectl", "-n", "demo-project"]
+    terminal = shell(cluster, made.path)
+    try:
+        for command in (["docker", "buildx", "build", "--builder", "default", "--load", "-t", image, str(made.path)], ["docker", "push", "--quiet", image],
+                        [*oc, "create", "secret", "docker-registry", f"{name}-pull", "--docker-server=ghcr.io", f"--docker-username={USER}", "--docker-password=ended"],
+                        ["kubectl", "apply", "-k", str(made / "openshift")]):
+            done = run(*command)
+            assert done.returncode == 0, done.stderr
+        until(lambda: "ImagePull" in run(*oc, "get", "pod", "-l", f"app.kubernetes.io/name={name}", "-o", "jsonpath={.items[*].status.containerStatuses[*].state.waiting.reason}").stdout)
+        paste(terminal, later(made)["Public, private"][0])
+        assert run(*oc, "rollout", "status", f"deployment/{name}", "--timeout=120s").returncode == 0
+    finally:
+        terminal.close(force=True)
+        run("kubectl", "delete", "-k", str(made / "openshift"), "--wait=false")
+        run(*oc, "delete", "secret", f"{name}-pull", "--ignore-not-found")
+        run("docker", "image", "rm", "--force", image)
 
 
 def test_two_repositories_are_one_application_in_a_browser(bring_up, tmp_path):

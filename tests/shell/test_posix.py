@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import FACTS, STACKS, bake, is_web, need, run
+from conftest import FACTS, STACKS, bake, is_web, later, need, run
 
 pexpect = pytest.importorskip("pexpect")
 if os.name != "posix":
@@ -61,7 +61,7 @@ def at_a_terminal(shell, place, text, typed=CANARY):
     for block in [f"    {prepare}"] + re.findall(r"(?m)(?:^    .*\n?)+", text):
         child.send("".join(line[4:] + "\n" for line in block.rstrip("\n").split("\n")))
         if "read -r" in block:
-            child.expect("(?<!')Token: ")
+            child.expect("(?<!')(Token|Value): ")
             seen += child.before
             time.sleep(0.2)
             child.sendline(typed)
@@ -105,6 +105,24 @@ def expected(stack, account, name, app):
     ] + ([[*oc, "extract", f"secret/{app}-token", "--to=-"]] if FACTS[stack].get("token_variable") else [])
 
 
+def expected_later(app, scales):
+    """The same of what comes after the first deployment."""
+    oc, old = ["oc", "-n", "demo-project"], ["oc", "-n", "OLD-PROJECT"]
+    calls = [
+        [*oc, "create", "secret", "generic", f"{app}-settings"],
+        [*oc, "set", "data", f"secret/{app}-settings", f"API_KEY={CANARY}"],
+        [*oc, "delete", "secret", "github-ghcr-secret"],
+        [*old, "delete", "all,route,pvc", "-l", f"app.kubernetes.io/part-of={app}"],
+    ]
+    return calls + scales * [
+        [*oc, "scale", f"deployment/{app}", "--replicas", "3"],
+        [*oc, "autoscale", f"deployment/{app}", "--min", "2", "--max", "6", "--cpu-percent", "70"],
+        [*oc, "create", "poddisruptionbudget", app, "--selector", f"app.kubernetes.io/name={app}", "--max-unavailable", "1"],
+        [*oc, "delete", "hpa,pdb", app, "--ignore-not-found"],
+        [*oc, "scale", f"deployment/{app}", "--replicas", "1"],
+    ]
+
+
 def files_with(word, *folders):
     return [path for folder in folders for path in Path(folder).rglob("*") if path.is_file() and not path.is_symlink() and word.encode() in path.read_bytes()]
 
@@ -116,10 +134,12 @@ def test_a_real_shell_reads_the_steps_as_what_they_say(place, shell, stack):
     app = re.sub("[^a-z0-9]+", "-", name.lower())
     made = bake(place / "here", home=place / "home", stack=stack, service_account=account, repo_name=name, github_owner="Mona")
     assert made.status == 0, made.text
-    calls, seen = at_a_terminal(shell, place, made.text)
+    scales = FACTS[stack]["storage"] == "none"
+    after = [block for blocks in later(made).values() for block in blocks if "Read-Host" not in block]
+    calls, seen = at_a_terminal(shell, place, made.text + "\n" + "\n".join(after))
     assert not re.search(r"(?i)syntax error|unexpected|not found", seen), seen
     found = [[re.sub("token=[0-9a-f]{48}$", "token=<48 digits>", word) for word in call] for call in calls]
-    assert sorted(found) == sorted(expected(stack, account, name, app)), seen  # two ends of a pipe have no order
+    assert sorted(found) == sorted(expected(stack, account, name, app) + expected_later(app, scales)), seen  # two ends of a pipe have no order
     assert sorted(run("git", "ls-tree", "-r", "--name-only", "main", cwd=made.path).stdout.split()) == made.files()
     # Promise 4: neither shown nor kept.
     assert "ghp_canary" not in seen

@@ -5,7 +5,7 @@ import re
 import shlex
 
 import pytest
-from conftest import TEMPLATE, bake, need
+from conftest import TEMPLATE, bake, later, need
 
 WINDOWS_ONLY = {"Read-Host", "New-Object"}
 POSIX_ONLY = {"trap", "printf", "stty", "read", "echo"}
@@ -73,6 +73,10 @@ def test_powershells_words_are_the_posix_words(tmp_path, monkeypatch, account, s
     # The one word that has to differ: each shell makes random digits in its own way.
     ours = [[re.sub(r"=\$\(od .*\)$", "=$token", w) for w in c] for c in posix(printed(made, True, monkeypatch)) if c[0] not in POSIX_ONLY]
     assert theirs == ours and len(ours) >= 11
+    after = [block for blocks in later(made).values() for block in blocks]
+    theirs, ours = (words("\n".join(re.sub("(?m)^    ", "", block) for block in after if not mine(block)))
+                    for words, mine in ((powershell, lambda block: "stty" in block), (posix, lambda block: "Read-Host" in block)))
+    assert [c for c in theirs if c[0] not in WINDOWS_ONLY] == [c for c in ours if c[0] not in POSIX_ONLY] and len(ours) >= 4
 
 
 def test_powershell_takes_the_steps_for_a_repository_that_was_there(tmp_path, monkeypatch):

@@ -249,6 +249,16 @@ def test_an_edited_answer_is_applied_there_and_back(owner):
     assert (mine / "openshift/deployment.yaml").read_text() == before
 
 
+@pytest.mark.parametrize("answer, old, new", [("github_owner", "MaastrichtU-IDS/Kg_Demo", "Mona/Kg_Demo"), ("openshift_project", "demo-project", "next-project")])
+def test_another_owner_or_project_is_one_answer(owner, answer, old, new):
+    mine = owner()
+    mine.answer(**{answer: new.partition("/")[0]})
+    mine.update()
+    assert mine.changed() and all(new.lower() in (mine / path).read_text(encoding="utf-8").lower() for path in mine.changed())
+    left = run("git", "grep", "-il", old, "--", ".", ":!.cruft.json", cwd=mine.path).stdout.split()
+    assert left and set(left) <= set(mine.state["skip"]), "only what is the owner's"
+
+
 def test_answers_with_signs_of_jinja_stay_what_they_are(owner):
     mine = owner(project_name="a {{ '{{' }} b {{ '{%' }} c", description="{{ '#' }}% d")
     mine.release(BASE)
