@@ -64,6 +64,12 @@ def test_python_is_clean(repositories):
     find_nothing(tool("ruff", "pip install ruff"), "check", "--config", TEMPLATE / "pyproject.toml", *ours, *[path for made in repositories for path in made.path.rglob("*.py")])
 
 
+def test_python_is_clean_as_its_owner_looks_at_it(repositories):
+    for made in repositories:
+        if (made / "pyproject.toml").exists():
+            find_nothing(tool("ruff", "pip install ruff"), "check", "--no-cache", cwd=made.path)
+
+
 def test_the_hooks_fit_in_a_hundred_columns():
     find_nothing(tool("ruff", "pip install ruff"), "check", "--isolated", "--select", "E501", "--line-length", "100", TEMPLATE / "hooks")
 
