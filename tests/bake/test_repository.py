@@ -117,11 +117,12 @@ def test_the_number_of_shares_stands_in_one_place(tmp_path):
     assert job["completions"] == 7 and {"name": "JOB_COMPLETIONS", "value": "7"} in job["template"]["spec"]["containers"][0]["env"]
 
 
-@pytest.mark.parametrize("pinned, ends", [("newTag: sha-1a2b3c4", ":sha-1a2b3c4"), ("digest: sha256:" + "ab" * 32, "@sha256:" + "ab" * 32)])
+@pytest.mark.parametrize("pinned, ends", [('newTag: "1.2.3"', ":1.2.3"), ('digest: "sha256:' + "ab" * 32 + '"', "@sha256:" + "ab" * 32)])
 @pytest.mark.parametrize("stack", ["fastapi", "batch-job"])
 def test_who_deploys_from_git_pins_in_one_line(stack, tmp_path, pinned, ends):
     """Argo CD builds the folder with kustomize: a tag or a digest in kustomization.yaml reaches every container."""
     repository = bake(tmp_path, stack=stack)
+    assert f"`{pinned.replace('ab' * 32, '…')}`" in (repository / "openshift/README.md").read_text(encoding="utf-8")
     shutil.copytree(repository / "openshift", tmp_path / "openshift")
     file = tmp_path / "openshift/kustomization.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("newTag: latest", pinned), encoding="utf-8")
