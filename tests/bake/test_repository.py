@@ -108,6 +108,23 @@ def test_only_what_may_run_twice_is_told_how(repository, stack, storage):
     assert spec.get("replicas") == (1 if is_web(stack) and "### More pods" not in text else None)
 
 
+def test_the_lines_for_a_secret_fit_where_the_page_puts_them(repository, stack):
+    page = (repository / "openshift/README.md").read_text(encoding="utf-8")
+    file, lines = re.search(r"below `imagePullPolicy` in\n`openshift/(\S+)`.*?```yaml\n(.*?)```", page, re.DOTALL).groups()
+    manifest = (repository / "openshift" / file).read_text(encoding="utf-8")
+    spec = yaml.safe_load(re.sub(r"(imagePullPolicy: .*\n)", rf"\1{lines}", manifest))["spec"]
+    container = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]["containers"][0]
+    assert container.pop("envFrom") == [{"secretRef": {"name": "kg-demo-v1-settings"}}]
+    assert container == workload(repository)[1]["containers"][0]
+
+
+def test_the_page_names_every_file_that_has_the_image(repository):
+    part = (repository / "openshift/README.md").read_text(encoding="utf-8").split("### Another owner")[1].split("\n2. ")[0]
+    named, image = set(re.findall(r"`(openshift/\S+)`", part)), re.search(r"`(ghcr\.io/\S+)`", part)[1]
+    have = {f"openshift/{path.name}" for path in (repository / "openshift").glob("*.yaml") if image in path.read_text(encoding="utf-8")}
+    assert named == have and image not in (repository / "compose.yaml").read_text(encoding="utf-8")
+
+
 def test_the_number_of_shares_stands_in_one_place(tmp_path):
     made = bake(tmp_path, stack="batch-job")
     manifest = made / "openshift/cronjob.yaml"
