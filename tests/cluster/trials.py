@@ -8,7 +8,6 @@ import os
 import re
 import time
 import uuid
-from pathlib import Path
 
 import pytest
 import yaml
@@ -17,7 +16,7 @@ from terminal import paste, shell
 
 USER, TOKEN, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_TOKEN", "GHCR_READ_TOKEN"))
 PROJECT, WITH_ANYUID = "demo-project", "anyuid-project"
-PASSWORDS = Path(os.environ.get("DSRI_RIG") or "/tmp/dsri-rig") / "auth" / "passwords"
+PASSWORDS = os.environ.get("GHCR_PASSWORDS")
 PUBLIC = re.search(r"(?m)^FROM (\S+)", (TEMPLATE / "{{cookiecutter.repo_name}}/.cookiecutter-stacks/own-dockerfile/Dockerfile").read_text(encoding="utf-8"))[1]
 
 

@@ -115,7 +115,8 @@ def test_every_pin_of_the_template_is_found():
     text = "\n".join(path.read_text(encoding="utf-8") for folder in pins.FOLDERS for path in (TEMPLATE / folder).rglob("*.yml") if "workflows" in path.parts)
     assert len([line for lines in actions.values() for line in lines]) == len(re.findall(r"uses: (?!\./)", text)) > 10
     assert all(re.fullmatch("[0-9a-f]{40}", commit) and version for _, commit, version in actions)
-    assert len({where.partition(":")[0] for lines in images.values() for where in lines}) == len(list((TEMPLATE / pins.FOLDERS[1]).rglob("*Dockerfile")))
+    files = {*(TEMPLATE / pins.FOLDERS[1]).rglob("*Dockerfile"), *(TEMPLATE / pins.FOLDERS[2] / name for name in ("compose.yaml", "kind.yaml"))}
+    assert {TEMPLATE / where.partition(":")[0] for lines in images.values() for where in lines} == files
 
 
 @pytest.mark.parametrize("status, there, called", [("1", "", ["issue create --title A pin is not what it says --body-file pins.md"]), ("1", "7", ["issue edit 7 --body-file pins.md"]),
