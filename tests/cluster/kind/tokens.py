@@ -16,7 +16,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
-PUBLIC = {"anchore", "astral-sh", "nginx", "rocker-org"}  # of the base images
+PUBLIC = {"anchore", "astral-sh", "nginx", "rocker-org", "octo-public"}  # the base images', and one for the tests
 
 
 def encoded(data):
