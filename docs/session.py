@@ -24,7 +24,7 @@ OWNER, NAME, PROJECT = "MaastrichtU-IDS", "clinical-trial-graph", "demo-project"
 TEMPLATE = f"https://github.com/{OWNER}/cookiecutter-dsri"
 TYPED = {"Name of the project": "Clinical trial graph", "What it does": "A knowledge graph of clinical trials.", "GitHub account": "octocat", "Your name": "Mona Octocat",
          "Your e-mail": "mona@example.org", "Project on DSRI": PROJECT}
-COLUMNS, ROWS, PAUSE, END = 80, 24, 2.5, 8
+COLUMNS, ROWS, PAUSE, END = 80, 20, 2.5, 8
 WIDTH, HEIGHT, TOP, LEFT = 8.4, 19, 40, 14  # of a character; of the bar above; beside the text
 COLOURS = {"2": "#8b949e", "30": "#6e7681", "31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "34": "#79c0ff", "35": "#d2a8ff", "36": "#76e3ea", "37": "#f0f6fc", "90": "#8b949e"}
 STYLES = {"1": "b", **{number: "c" + number for number in COLOURS}}
