@@ -8,6 +8,7 @@ says out of which part of the template. What a day changes has a fixed value.
 
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -45,6 +46,10 @@ def main():
     sys.path.insert(0, str(TEMPLATE / "tests"))
     from conftest import STACKS, bake  # the tests' own answers
 
+    # A tool's cache there would be generated too, here and at no user's.
+    stray = subprocess.run(["git", "ls-files", "--others", "--ignored", "--exclude-standard", str(STAGED)], cwd=TEMPLATE, capture_output=True, encoding="utf-8", check=True).stdout
+    if stray:
+        sys.exit(f"Remove first:\n{stray}")
     shutil.rmtree(GOLDEN, ignore_errors=True)
     for stack in STACKS:
         with tempfile.TemporaryDirectory() as folder:
