@@ -2,12 +2,12 @@
 
 import json
 import re
+import shutil
 import sys
 import time
 
 import pytest
-from conftest import BASE, FACTS, STACKS, as_the_cluster, bake, is_web, run, tool
-
+from conftest import BASE, FACTS, STACKS, as_the_cluster, bake, is_web, need, run, tool
 
 
 def build(folder, name, *options):
@@ -176,3 +176,12 @@ def test_a_broken_image_is_stopped_and_told_why(docker, tmp_path, what):
     done = check(made, name)
     run("docker", "image", "rm", "--force", name)
     assert done.returncode == 1 and "FAILED: " + told in done.stderr, done.stdout + done.stderr
+
+
+def test_a_login_that_cannot_be_read_is_not_in_the_way(tmp_path, monkeypatch):
+    need(shutil.which("kubectl") or shutil.which("oc"), "kubectl: kubernetes.io/docs/tasks/tools")
+    (tmp_path / "login").write_text("no: [login", encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "login"))
+    made = bake(tmp_path, repo_name="offline", openshift_project="offline")
+    done = run(sys.executable, str(made / "openshift/image.py"), "rollout", "ghcr.io/a/b@sha256:c")
+    assert done.stdout == "oc -n offline set image deployment/offline offline=ghcr.io/a/b@sha256:c\n", done.stderr

@@ -54,7 +54,10 @@ def manifests():
     if status:
         stop("openshift/ cannot be read:\n" + text)
     # A label that is removed changes nothing; what is wanted is the same objects as JSON, which Python reads.
-    status, text = run(tool, "label", "--local", "-f", "-", "-o", "json", "none-such-", text=text)
+    # No cluster is asked, so no login is read: one that cannot be read would end it.
+    status, text = run(tool, "label", "--local", f"--kubeconfig={os.devnull}", "-f", "-", "-o", "json", "none-such-", text=text)
+    if status:
+        stop("openshift/ cannot be read:\n" + text)
     objects, decoder = [], json.JSONDecoder()
     text = text[text.index("{"):] if "{" in text else ""
     while text:
