@@ -26,7 +26,7 @@ for name in requirements*.txt; do case "$*" in *"-o $name "*) sed -i 's/^ruff==.
 
 @pytest.mark.parametrize("image", pins.found(TEMPLATE)[1])
 def test_every_base_image_s_tag_has_an_order_that_renovate_knows(image):
-    name, _, tag = image.rpartition(":")
+    name, _, tag = image.partition("@")[0].rpartition(":")
     rules = [rule["versioning"] for rule in RENOVATE["packageRules"] for pattern in rule.get("matchPackageNames", []) if re.fullmatch(pattern.replace("**", ".*"), name)]
     # docs.renovatebot.com, versioning docker: numbers, then perhaps a suffix; a name that moves by itself needs no update.
     pattern = rules[0].removeprefix("regex:").replace("(?<", "(?P<") if rules else r"v?\d+(\.\d+)*(-\D.*)?|stable"
