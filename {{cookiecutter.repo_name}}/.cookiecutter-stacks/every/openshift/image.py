@@ -9,15 +9,20 @@
 Needs Python 3.9, Docker, and kubectl or oc. Exit status 0: it works; 1: it does not, and why is said; 2: it was not tried.
 """
 
+import base64
+import http.client
 import json
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -67,16 +72,28 @@ def manifests():
     return objects
 
 
-def workload(objects):
-    """(Deployment or CronJob, its pod's specification, its container): the container has the object's name."""
+def workload(objects, image=""):
+    """(Deployment or CronJob, its pod's specification, its container) that runs `image`; where none or several do, the
+    application's own: the kustomization calls everything a part of it, and the container has its name."""
+    def repository(name):
+        return re.sub("(:[^:/]*)?(@.*)?$", "", name)
+
+    found = []
     for item in objects:
         if item["kind"] in PODS:
-            pod = item
+            pod, name = item, item["metadata"]["name"]
             for step in PODS[item["kind"]]:
                 pod = pod[step]
-            named = [c for c in pod["containers"] if c["name"] == item["metadata"]["name"]]
-            return item, pod, (named or pod["containers"])[0]
-    stop("openshift/ has no Deployment and no CronJob.")
+            another = item["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") != name
+            found += [((repository(c["image"]) != repository(image), another, c["name"] != name), item, pod, c) for c in pod["containers"]]
+    if not found:
+        stop("openshift/ has no Deployment and no CronJob.")
+    return min(found, key=lambda one: one[0])[1:]
+
+
+def filled_in(text, known):
+    """A value, or a word of a command, with Kubernetes' $(NAME) replaced; $$ stands for $."""
+    return re.sub(r"\$\$|\$\(([\w.-]+)\)", lambda m: "$" if m[0] == "$$" else known.get(m[1], m[0]), text)
 
 
 def environment(container, objects):
@@ -92,7 +109,7 @@ def environment(container, objects):
     for variable in container.get("env", []):
         reference = variable.get("valueFrom", {}).get("configMapKeyRef", {})
         if "valueFrom" not in variable:
-            known[variable["name"]] = variable.get("value", "")
+            known[variable["name"]] = filled_in(variable.get("value", ""), known)
         elif reference.get("key") in maps.get(reference.get("name"), {}):
             known[variable["name"]] = maps[reference["name"]][reference["key"]]
         else:
@@ -102,8 +119,42 @@ def environment(container, objects):
 
 def bytes_of(quantity):
     """A Kubernetes quantity in bytes."""
-    number, suffix = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(quantity)).groups()
-    return int(float(number) * (1024 if suffix[1:] else 1000) ** " KMGTPE".index((suffix or " ")[0].upper()))
+    number, unit = re.fullmatch(r"\+?([0-9.]+)([eE][+-]?[0-9]+|[A-Za-z]*)", str(quantity)).groups()
+    if unit[1:].lstrip("+-").isdigit():
+        return int(float(number + unit))
+    return int(float(number) * (0.001 if unit == "m" else (1024 if unit[1:] else 1000) ** " KMGTPE".index((unit or " ")[0].upper())))
+
+
+def content(volume, objects):
+    """{file: its bytes} of a volume that is a ConfigMap or a Secret; None of another kind, or where only the cluster has it."""
+    kind, about = ("ConfigMap", volume["configMap"]) if "configMap" in volume else ("Secret", volume.get("secret", {}))
+    for item in objects:
+        if item["kind"] == kind and item["metadata"]["name"] in (about.get("name"), about.get("secretName")):
+            encoded = item.get("binaryData", {}) if kind == "ConfigMap" else item.get("data", {})
+            plain = item.get("data", {}) if kind == "ConfigMap" else item.get("stringData", {})
+            held = {**{key: base64.b64decode(text) for key, text in encoded.items()}, **{key: text.encode() for key, text in plain.items()}}
+            return {one["path"]: held[one["key"]] for one in about["items"] if one["key"] in held} if "items" in about else held
+    return None
+
+
+def mounts(pod, container, objects, folder):
+    """The options of `docker run` for the container's mounts: what openshift/ holds is laid in `folder`, the rest is empty."""
+    volumes, options = {volume["name"]: volume for volume in pod.get("volumes", [])}, []
+    for mount in container.get("volumeMounts", []):
+        volume, where = volumes.get(mount["name"], {}), mount["mountPath"]
+        files = content(volume, objects)
+        if files is None:
+            limit = volume.get("emptyDir", {}).get("sizeLimit")
+            options += ["--tmpfs", where + ":exec,mode=1777" + (f",size={bytes_of(limit)}" if limit else "")]
+            continue
+        top = Path(folder, mount["name"])
+        for name, data in files.items():
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / name).write_bytes(data)
+        for path in [top, *top.rglob("*")]:
+            path.chmod(0o755)  # whatever this machine's umask
+        options += ["--volume", f"{top / mount.get('subPath', '')}:{where}:ro"]
+    return options
 
 
 def docker_options(pod, container, objects):
@@ -118,8 +169,6 @@ def docker_options(pod, container, objects):
             options += [f"--cap-add={capability}" for capability in CRIO]
     if security.get("readOnlyRootFilesystem"):
         options.append("--read-only")
-    for mount in container.get("volumeMounts", []):
-        options += ["--tmpfs", mount["mountPath"] + ":exec,mode=1777"]
     for name, value in environment(container, objects)[0].items():
         options += ["--env", f"{name}={value}"]
     limit = container.get("resources", {}).get("limits", {}).get("memory")
@@ -145,19 +194,32 @@ def job_options(pod, container):
     return options
 
 
-def probe(port, check):
-    """None where the probe is content, else what it found. `check` is the manifest's probe, `port` this machine's."""
+class HereOnly(urllib.request.HTTPRedirectHandler):
+    """A redirection to another host is not followed, and is an answer, as the kubelet has it."""
+
+    def redirect_request(self, request, file, code, message, headers, address):
+        same = urllib.parse.urlsplit(address).hostname == urllib.parse.urlsplit(request.full_url).hostname
+        return super().redirect_request(request, file, code, message, headers, address) if same else None
+
+
+def probe(name, port, check):
+    """None where the probe is content, else what it found. `check` is the manifest's probe of the container `name`, `port` this machine's."""
     wait = check.get("timeoutSeconds", 1)
+    if "exec" in check:
+        status, said = run("docker", "exec", name, *check["exec"]["command"])
+        return f"its command ended with status {status}: {said.strip()[-300:]}" if status else None
     if "httpGet" in check:
-        address = f"http://127.0.0.1:{port}{check['httpGet'].get('path', '/')}"
+        address = f"{check['httpGet'].get('scheme', 'http').lower()}://127.0.0.1:{port}{check['httpGet'].get('path', '/')}"
         headers = {h["name"]: h["value"] for h in check["httpGet"].get("httpHeaders", [])}
+        anybody = ssl.create_default_context()
+        anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE  # as the kubelet, which knows no certificate of a pod
         try:
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=anybody), HereOnly)
             opener.open(urllib.request.Request(address, headers=headers), timeout=wait).close()
             return None
         except urllib.error.HTTPError as error:
-            return f"status {error.code}"
-        except (OSError, ValueError) as error:
+            return f"status {error.code}" if error.code >= 400 or "infinite loop" in str(error) else None
+        except (OSError, ValueError, http.client.HTTPException) as error:
             return f"no answer ({error})"
     with socket.socket() as s:
         s.settimeout(wait)
@@ -186,6 +248,7 @@ def listening(name):
 
 # What the log says → the rule that was broken, and the cure; the first that fits is said.
 SIGNS = [
+    (r"no space left|ENOSPC|errno 28", "It writes more to /tmp, or to another emptyDir, than that may hold; the cluster ends such a pod.\nCure: write to the storage, or raise sizeLimit in openshift/."),
     (r"read-only file system|EROFS|errno 30", "It writes to its own file system, which is read-only on the cluster.\nCure: write to /tmp, or to the storage's folder; set HOME and the caches of your tools to a place below /tmp."),
     (r"(bind|listen|port)[^\n]*(permission denied|EACCES)|permission denied[^\n]*(bind|:80\b)", "It listens on a port below 1024, which only root may.\nCure: let it listen on 8080 or above."),
     (r"must be run as root|(need|require)s? root|not root|run (it |this )?as root|operation not permitted|EPERM|setuid|setgid|chown", "It needs root; the cluster starts it as a random user of group 0, without capabilities.\nCure: leave out what needs root (chown, su, gosu, a port below 1024), or deploy with the service account anyuid."),
@@ -210,6 +273,8 @@ def why(name, state, log, check, port, last, unknown):
     """The rule that was most likely broken, and the cure, in words."""
     if not state["Running"]:
         return why_it_ended(state, log, "deployment.yaml", "on the cluster it would be started again and again", unknown)
+    if last and last.startswith("its command"):
+        return f"The readiness probe is not content: {last}.\nCure: correct that command, in openshift/deployment.yaml, or what it looks at."
     open_ports = listening(name)
     if (port, True) in open_ports and (port, False) not in open_ports:
         return f"It listens on 127.0.0.1:{port} only, which nothing outside the container reaches.\nCure: listen on 0.0.0.0."
@@ -227,18 +292,21 @@ def why(name, state, log, check, port, last, unknown):
 def test(image):
     """Start `image` as openshift/ says the cluster will; its failure is said in words."""
     objects = manifests()
-    item, pod, container = workload(objects)
+    item, pod, container = workload(objects, image)
     status, text = run("docker", "image", "inspect", image)
     if status:
-        stop(f"There is no image {image} here: docker build -t {image} .", 2)
+        stop(f"There is no image {image} here: docker build -t {image} ." if re.search("(?i)no such image|image not known", text) else text.strip("[] \n"), 2)
     about = json.loads(text)[0]
     if (about["Os"], about["Architecture"]) != ("linux", "amd64"):
         stop(f"FAILED: the image is for {about['Os']}/{about['Architecture']}, the cluster for linux/amd64.\nCure: docker build --platform linux/amd64")
-    unknown = environment(container, objects)[1]
+    known, unknown = environment(container, objects)
+    container = {**container, **{key: [filled_in(word, known) for word in container[key]] for key in ("command", "args") if key in container}}
     if unknown:
         print(f"Not set here, as only the cluster knows it: {', '.join(unknown)}")
     options, user = docker_options(pod, container, objects), "the image’s own user" if pod.get("serviceAccountName") == "anyuid" else "user " + ANY_UID
-    (test_job if item["kind"] == "CronJob" else test_service)(image, pod, container, options, unknown, user)
+    with tempfile.TemporaryDirectory() as folder:
+        options += mounts(pod, container, objects, folder)
+        (test_job if item["kind"] == "CronJob" else test_service)(image, pod, container, options, unknown, user)
 
 
 def start(options, image, container):
@@ -283,8 +351,10 @@ def test_service(image, pod, container, options, unknown, user):
     """The image's readiness probe has to be content."""
     ports = {p.get("name"): p["containerPort"] for p in container.get("ports", [])}
     check = container.get("readinessProbe") or {"tcpSocket": {"port": next(iter(ports.values()), 8080)}}
-    wanted = (check.get("httpGet") or check.get("tcpSocket") or stop("The readiness probe is neither httpGet nor tcpSocket; this cannot ask it.", 2))["port"]
+    wanted = (check.get("httpGet") or check.get("tcpSocket") or check.get("grpc") or {"port": next(iter(ports.values()), 8080)})["port"]
     port = ports.get(wanted, wanted)
+    if "grpc" in check:
+        print("The readiness probe is grpc; here it is only seen whether something listens.")
     started = container.get("startupProbe", {})
     seconds = started.get("periodSeconds", 10) * started["failureThreshold"] if "failureThreshold" in started else DEADLINE
     name, is_started, log = start(["--publish", f"127.0.0.1::{port}", *options], image, container)
@@ -298,7 +368,7 @@ def test_service(image, pod, container, options, unknown, user):
                 if not state["Running"]:
                     break
                 bound = run("docker", "port", name, f"{port}/tcp")[1].rpartition(":")[2].strip()
-                last = probe(int(bound), check) if bound.isdigit() else "no port"
+                last = probe(name, int(bound), check) if bound.isdigit() else "no port"
                 # A path that answers wrongly while the start goes on may come; one that does so for long will not.
                 if last and last.startswith("status 4") and time.monotonic() > end - seconds + 20:
                     break
@@ -315,62 +385,100 @@ def test_service(image, pod, container, options, unknown, user):
 
 def rollout(image):
     """Print the commands that bring `image` to the project and the Deployment or CronJob that openshift/ names."""
-    item, _, container = workload(manifests())
-    name, kind, oc = item["metadata"]["name"], item["kind"].lower(), f"oc -n {item['metadata']['namespace']}"
+    item, _, container = workload(manifests(), image)
+    name, kind, project = item["metadata"]["name"], item["kind"].lower(), item["metadata"].get("namespace")
+    oc = f"oc -n {project}" if project else "oc"
     print(f"{oc} set image {kind}/{name} {container['name']}={image}")
     if kind == "cronjob":
         # A name that is the same in every shell; the second time, a person gives another one.
         print(f"{oc} create job {name}-{re.sub('[^a-z0-9]+', '-', image.rpartition(':')[2].lower())[:8].strip('-')} --from=cronjob/{name}")
 
 
-def findings(text, port):
-    """What in a Dockerfile's text would not run on the cluster: a list of (what, cure)."""
-    lines = re.sub(r"\\[ \t]*\r?\n(\s*#[^\n]*\r?\n)*", " ", text).splitlines()
-    found, stages, arguments, user, exposed = [], set(), {}, "", set()
-    syntax = re.match(r"#\s*syntax\s*=\s*(\S+)", text)
-    if syntax and dockerhub(syntax[1]):
-        found.append((f"its syntax line is pulled from DockerHub ({syntax[1]})", "leave the line out; the builder has a frontend of its own"))
+def instructions(text):
+    """(the header's directives, [(INSTRUCTION, the rest of it)]) of a Dockerfile, as BuildKit reads it."""
+    lines, directives = text.lstrip("\ufeff").replace("\r\n", "\n").split("\n"), {}
+    while lines and re.match(r"#\s*(syntax|escape|check)\s*=", lines[0], re.IGNORECASE):
+        key, _, given = lines.pop(0).lstrip("#").partition("=")
+        directives[key.strip().lower()] = given.strip()
+    goes_on, found, joined = re.escape(directives.get("escape", "\\")) + r"[ \t]*$", [], ""
+    while lines:
+        line = lines.pop(0)
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        joined += re.sub(goes_on, " ", line)
+        if (re.search(goes_on, line) and lines) or not joined.strip():
+            continue
+        name, *rest = joined.split(None, 1)
+        found.append((name.upper(), (rest or [""])[0].strip()))
+        if found[-1][0] in ("RUN", "COPY", "ADD"):
+            for tabs, _, word in re.findall(r"(?:^|\s)\d*<<(-?)([\"']?)(\w+)\2", joined):
+                ends = [n for n, other in enumerate(lines) if (other.lstrip("\t") if tabs else other) == word]
+                del lines[:ends[0] + 1 if ends else 0]
+        joined = ""
+    return directives, found
+
+
+def findings(text, port, anyuid=False):
+    """What in a Dockerfile's text would not run on the cluster, there under an account of that kind: a list of (what, cure)."""
+    (directives, lines), found = instructions(text), []
+    # What BuildKit sets by itself; with what the file sets itself, it is all that the workflow's build knows.
+    known = {"TARGETPLATFORM": "linux/amd64", "TARGETOS": "linux", "TARGETARCH": "amd64", "BUILDPLATFORM": "linux/amd64", "BUILDOS": "linux", "BUILDARCH": "amd64"}
+    stages, user, exposed = {}, "", []
+    if dockerhub(directives.get("syntax", "")):
+        found.append((f"its syntax line is pulled from DockerHub ({directives['syntax']})", "leave the line out; the builder has a frontend of its own"))
 
     def value(word):
-        return re.sub(r"\$\{?(\w+)(?::?-([^}]*))?\}?", lambda m: arguments.get(m[1], m[2] or m[0]), word)
+        def filled_in(match):
+            set_to = known.get(match[1] or match[2])
+            if match[3]:
+                return (set_to or match[4]) if match[3] == "-" else (set_to and match[4] or "")
+            return match[0] if set_to is None else set_to
 
-    for line in lines:
-        instruction, _, rest = line.strip().partition(" ")
-        instruction, words = instruction.upper(), rest.split()
-        if instruction in ("ARG", "ENV"):
-            for pair in words:
-                key, equals, given = pair.partition("=")
-                if equals:
-                    arguments[key] = given.strip("\"'")
+        return re.sub(r"\$(?:(\w+)|\{(\w+)(?::?([-+])([^}]*))?\})", filled_in, word).replace('"', "").replace("'", "")
+
+    def pulled(image):
+        return dockerhub(value(image)) and not value(image).isdigit() and value(image).lower() not in stages
+
+    for instruction, rest in lines:
+        words = rest.split()
+        if instruction == "ENV" and words and "=" not in words[0]:
+            known[words[0]] = value(" ".join(words[1:]))
+        elif instruction in ("ARG", "ENV"):
+            known.update((key, value(given)) for key, equals, given in (word.partition("=") for word in words) if equals)
         elif instruction == "FROM":
-            words = [w for w in words if not w.startswith("--")]
-            base = value(words[0]) if words else ""
-            if dockerhub(base) and base.lower() not in stages:
-                found.append((f"FROM {base} is pulled from DockerHub", "take the image from ghcr.io, quay.io or registry.access.redhat.com"))
-            if len(words) > 2:
-                stages.add(words[2].lower())
-            user, exposed = "", set()
-        elif instruction == "COPY":
-            source = re.search(r"--from=(\S+)", rest)
-            if source and not source[1].isdigit() and value(source[1]).lower() not in stages and dockerhub(value(source[1])):
-                found.append((f"COPY --from={source[1]} is pulled from DockerHub", "take it from an image in another registry"))
+            words = [word for word in words if not word.startswith("--")] or [""]
+            if pulled(words[0]):
+                found.append((f"FROM {value(words[0])} is pulled from DockerHub", "take the image from ghcr.io, quay.io or registry.access.redhat.com"))
+            # A stage begins with what the one that it is made from has said.
+            user, exposed = stages.get(value(words[0]).lower(), ("", []))
+            name = value(words[2]).lower() if len(words) > 2 else len(stages)
+        elif instruction in ("COPY", "RUN"):
+            option = r"--from=(\S+)" if instruction == "COPY" else r"--mount=(?:\S*,)?from=([^\s,]+)"
+            for image in filter(pulled, re.findall(option, rest)):
+                found.append((f"{instruction} {'--from' if instruction == 'COPY' else '--mount=from'}={image} is pulled from DockerHub", "take it from an image in another registry"))
         elif instruction == "USER" and words:
             user = value(words[0])
         elif instruction == "EXPOSE":
-            exposed |= {value(w).partition("/")[0] for w in words}
-    if not re.fullmatch(r"\d+(:\d+)?", user):
-        found.append(("its last stage has no numeric USER" + (f" ({user})" if user else ""), "add the line USER 1001:0 before CMD"))
-    if port and str(port) not in exposed:
-        found.append((f"it has no EXPOSE {port}" + (f" (but {', '.join(sorted(exposed))})" if exposed else ""), f"let the application listen on {port} and add EXPOSE {port}, or generate with the port it has"))
+            exposed = exposed + [value(word) for word in words]
+        if instruction in ("FROM", "USER", "EXPOSE") and (stages or instruction == "FROM"):
+            stages[name] = (user, exposed)
+    # A variable of that name is set by the base image, to a number.
+    if not anyuid and not re.fullmatch(r"[1-9]\d*(:.+)?|\$\{?\w*UID\}?(:.+)?", user):
+        what = "its last stage has no numeric USER" + (f" ({user})" if user else "")
+        found.append(("its last stage runs as root (USER 0)" if user.partition(":")[0] == "0" else what, "add the line USER 1001:0 before CMD"))
+    ranges = [re.fullmatch(r"(\d+)(?:-(\d+))?(?:/tcp)?", word, re.IGNORECASE) for word in exposed]
+    if port and not any(m and int(m[1]) <= int(port) <= int(m[2] or m[1]) for m in ranges):
+        but = ", ".join(sorted({re.sub("(?i)/tcp$", "", word) for word in exposed}))
+        found.append((f"it has no EXPOSE {port}" + (f" (but {but})" if exposed else ""), f"let the application listen on {port} and add EXPOSE {port}, or generate with the port it has"))
     return found
 
 
 def dockerhub(image):
     """Whether an image's name is one that DockerHub answers for: no registry's host before the first slash."""
     host, slash, _ = image.partition("/")
-    if image in ("scratch", "") or image.startswith("$"):
+    if image in ("scratch", "") or image[0] in "$/":
         return False
-    return not slash or not re.search(r"[.:]|^localhost$", host) or host in ("docker.io", "index.docker.io", "registry-1.docker.io")
+    return not slash or not re.search(r"[.:]|^localhost$", host) or host in ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 
 
 def main(arguments):
@@ -383,7 +491,10 @@ def main(arguments):
 
 def dockerfile(path, port=None):
     """Print what in the Dockerfile at `path` would not run on the cluster, for an application that listens on `port`."""
-    found = findings(Path(path).read_text(encoding="utf-8", errors="replace"), port)
+    try:
+        found = findings(Path(path).read_text(encoding="utf-8", errors="replace"), port)
+    except OSError as error:
+        stop(f"{path} cannot be read: {error.strerror}", 2)
     for what, cure in found:
         print(f"{what}\n  cure: {cure}")
     raise SystemExit(1 if found else 0)
