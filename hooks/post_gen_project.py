@@ -67,14 +67,15 @@ def place(files):
     return added, sorted(kept)
 
 
-def findings(script):
+def findings(script, dockerfile):
     """What in the Dockerfile that was there would not run on the cluster: [(what, cure)]; `script`
     is the one that the repository gets for its image."""
     import runpy  # here, and subprocess below: a new folder, a common case, needs neither
 
-    with open("Dockerfile", encoding="utf-8", errors="replace") as mine:
+    with open(dockerfile, encoding="utf-8", errors="replace") as mine:
         port = CONTEXT["port"] if "web" in CONTEXT["_stacks"][CONTEXT["stack"]]["parts"] else None
-        return runpy.run_path(script)["findings"](mine.read(), port)
+        anyuid = CONTEXT["service_account"] == "anyuid"
+        return runpy.run_path(script)["findings"](mine.read(), port, anyuid)
 
 
 def git(*words):
@@ -172,7 +173,8 @@ def main():
     with open(files[os.path.join("openshift", "README.md")], encoding="utf-8") as source:
         documentation = source.read()
     script = files[os.path.join("openshift", "image.py")]
-    wrong = findings(script) if os.path.isfile("Dockerfile") else []
+    mine = taken("Dockerfile") or ""  # Docker takes one named dockerfile, too
+    wrong = findings(script, mine) if os.path.isfile(mine) else []
     files.update(origin(files, yours))
     added, kept = place(files)
     for folder, _, names in os.walk(STAGING, topdown=False):

@@ -66,6 +66,12 @@ def test_what_in_a_users_dockerfile_would_not_run_is_said(mine):
     assert "no numeric USER (app)" in text and "no EXPOSE 8080 (but 8501)" in text
 
 
+def test_one_named_dockerfile_is_looked_at_too_and_under_anyuid_keeps_its_user(mine):
+    (mine / "Dockerfile").rename(mine / "dockerfile")
+    text = " ".join(bake(mine.parent, "-f", "-s", stack="own-dockerfile", service_account="anyuid").text.split())
+    assert "FROM python:3.12 is pulled from DockerHub" in text and "no EXPOSE 8080" in text and "USER" not in text.split("1. ")[0]
+
+
 def test_the_added_files_are_added_to_git_by_name(mine):
     run("git", "remote", "add", "origin", "https://example.org/x.git", cwd=mine)
     text = bake(mine.parent, "-f", "-s", stack="own-dockerfile").text
