@@ -8,10 +8,10 @@ import re
 import time
 from pathlib import Path
 
+from dsri_update.report import BRANCH, CONFLICTS
+
 from .github import Exhausted, Unreadable
 
-BRANCH = "template-update"  # .github/workflows/template-update.yml of the generated repositories
-CONFLICTS = "## Conflicts to settle"  # a heading in an update's pull request, src/dsri_update
 TEMPLATE = "MaastrichtU-IDS/cookiecutter-dsri"
 WORKERS = 12  # GitHub allows 100 requests at a time and asks for few
 NO_ORIGIN = "no .cruft.json: not made by this template, or from a copy of it without git"
@@ -171,7 +171,6 @@ class Releases:
     def __init__(self, client, template=TEMPLATE):
         tags = {tag["name"]: tag["commit"]["sha"] for tag in client.pages(f"/repos/{template}/tags") if version_key(tag["name"])}
         self.tags = dict(sorted(tags.items(), key=lambda tag: version_key(tag[0])))
-        self._client, self._template = client, template
         self._parents, self._history = {}, client.pages(f"/repos/{template}/commits")
         self._ancestors = {}
 

@@ -19,7 +19,7 @@ STATE = ".cruft.json"
 
 
 def recorded(text):
-    """The state that a .cruft.json holds."""
+    """The state that a .cruft.json's text holds; Stopped where it is none."""
     try:
         state = json.loads(text)
         state["context"]["cookiecutter"], state["template"], state["commit"]
@@ -29,6 +29,7 @@ def recorded(text):
 
 
 def answers_of(state):
+    """The answers in a state, without the template's own facts, which cruft keeps there too."""
     return {key: value for key, value in state["context"]["cookiecutter"].items() if not key.startswith("_")}
 
 
@@ -53,19 +54,27 @@ def yours(context):
     return {path for part in parts for path in facts.get(part, {})}
 
 
-def update(wanted=None, may_write_workflows=True, checks=False):
-    """(new version's name, Outcome, patch, description) or (name, None, b"", why) where there is nothing to do."""
+def state_here():
+    """The state of the repository in this folder; Stopped where it cannot be updated."""
     if git("status", "--porcelain").strip():
         raise Stopped("There are changes that are not committed; commit them, or put them aside (git stash -u).")
     if git("rev-parse", "--show-prefix").strip():
         raise Stopped("Run this in the repository's top folder.")
     if not Path(STATE).is_file():
         raise Stopped(f"No {STATE} here, so it is not known what this repository was made from.")
-    state = recorded(Path(STATE).read_text(encoding="utf-8"))
+    return recorded(Path(STATE).read_text(encoding="utf-8"))
+
+
+def update(wanted=None, may_write_workflows=True, checks=False):
+    """(new version's name, Outcome, patch, description) or (name, None, b"", why) where there is nothing to do.
+
+    `wanted` is a branch, tag or commit of the template; for `checks` see report.description. Nothing is changed here: the patch
+    does that. Stopped says why there is no update."""
+    state = state_here()
     was = state["commit"]
     address = state["template"]
-    with tempfile.TemporaryDirectory() as temporary:
-        temporary = Path(temporary)
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder)
         source = Template(address, temporary)
         if not source.commit(was):
             raise Stopped(f"{address} has no commit {was}, from which this repository was made.")

@@ -51,12 +51,12 @@ class Merge:
             self.git("config", key, value)
 
     def git(self, *words, work=None, index=None, **options):
-        env = {key: value for key, value in os.environ.items() if key not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")}
-        env.update({"GIT_DIR": str(self.dir)}, **({"GIT_WORK_TREE": str(work)} if work else {}), **({"GIT_INDEX_FILE": str(index)} if index else {}))
-        return git(*words, cwd=work or self.dir, env=env, **options)
+        """template.git in this git directory, with a work tree and an index of its own where given."""
+        places = {"GIT_DIR": self.dir, "GIT_WORK_TREE": work, "GIT_INDEX_FILE": index}
+        return git(*words, cwd=work or self.dir, env={**os.environ, **{name: str(place) for name, place in places.items() if place}}, **options)
 
     def files(self, tree):
-        """{path: (mode, kind, object)}"""
+        """{path: (mode, kind, object)} of a tree: what the methods below call files."""
         lines = (line.partition("\t") for line in self.git("ls-tree", "-r", "-z", tree).split("\0") if line)
         return {path: tuple(what.split()) for what, _, path in lines}
 
@@ -69,6 +69,7 @@ class Merge:
         return files
 
     def tree(self, files):
+        """The tree that holds these files."""
         index = self.dir / "tree-index"
         lines = "".join(f"{mode} {blob}\t{path}\0" for path, (mode, _, blob) in files.items())
         self.git("update-index", "-z", "--index-info", index=index, input=lines)
@@ -77,16 +78,22 @@ class Merge:
         return tree
 
     def blob(self, text):
+        """A text as a file's (mode, kind, object)."""
         return "100644", "blob", self.git("hash-object", "-w", "--stdin", input=text).strip()
 
     def content(self, entry):
+        """A file's text."""
         return self.git("cat-file", "blob", entry[2])
 
-    def diff(self, old, new, *paths):
-        return self.git("diff", "--binary", "--full-index", "--no-renames", old, new, "--", *paths, encoding=None, errors=None)
+    def diff(self, old, new):
+        """The patch, in bytes, from one tree to another, for `git apply`."""
+        return self.git("diff", "--binary", "--full-index", "--no-renames", old, new, encoding=None, errors=None)
 
     def merge(self, base, mine, theirs, name, skip, same, may_write_workflows):
-        """(the Outcome, the files) of bringing what changed from `base` to `theirs` into `mine`."""
+        """(the Outcome, the files) of bringing what changed from `base` to `theirs` into `mine`.
+
+        `name` is what conflict marks call the template's side; `skip` the paths that are left to the owner (see `within`);
+        `same` {name: other names for the same thing}, of cookiecutter.json; without `may_write_workflows` theirs wait in `held`."""
         out, base, theirs = Outcome(), dict(base), dict(theirs)
         folders = {str(parent) for path in mine for parent in PurePosixPath(path).parents}
         for path in sorted({*base, *theirs}):
@@ -104,15 +111,19 @@ class Merge:
         for branch, files in {"yours": mine, name: theirs}.items():
             self.git("update-ref", f"refs/heads/{branch}", self._commit(files, "-p", first))
         result, conflicts = self._three_way("yours", name)
+
+        def keep(path):
+            """Have of a path what the owner has."""
+            result.pop(path, None)
+            result.update({path: mine[path]} if path in mine else {})
+
         moved = self.git("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-only", first, "yours").split("\0") if set(mine) - set(base) else []
         for path, (stages, message) in conflicts.items():
             text = self.content(result[path]) if path in result and stages == {1, 2, 3} else ""
             if "<<<<<<< " in text and "\n>>>>>>> " in text:
                 out.conflicts[path] = text
                 continue
-            # Git may leave either side, or both under other names: here the owner's stays.
-            result.pop(path, None)
-            result.update({path: mine[path]} if path in mine else {})
+            keep(path)  # git may leave either side, or both under other names
             if stages == {1, 3}:
                 out.removed.append(path)
             elif stages == {1, 2}:
@@ -123,7 +134,7 @@ class Merge:
         # theirs that the template never made changes, and nothing comes that neither side has.
         for path, entry in mine.items():
             foreign = path not in base and path not in moved and path not in out.conflicts
-            if path not in result and (path not in base or path in theirs) or foreign and result.get(path) != entry:
+            if (path not in result and (path not in base or path in theirs)) or (foreign and result.get(path) != entry):
                 result[path] = entry
         result = {path: entry for path, entry in result.items() if path in mine or path in theirs}
         for path in sorted({*result, *mine}):
@@ -132,8 +143,7 @@ class Merge:
             if path.startswith(WORKFLOWS) and not may_write_workflows:
                 only = [self.tree({path: files[path]} if path in files else {}) for files in (mine, result)]
                 out.held[path] = self.diff(*only).decode("utf-8", "replace")
-                result.pop(path, None)
-                result.update({path: mine[path]} if path in mine else {})
+                keep(path)
                 out.conflicts.pop(path, None)
             elif path not in out.conflicts:
                 out.merged.append(path)

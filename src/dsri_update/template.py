@@ -17,7 +17,7 @@ VERSION = re.compile(r"v\d+\.\d+\.\d+")
 def git(*words, cwd=None, **options):
     """What git prints; Stopped with what it says where it fails."""
     options = {"encoding": "utf-8", "errors": "surrogateescape", **options}
-    done = subprocess.run(["git", *words], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    done = subprocess.run(["git", *words], cwd=cwd, capture_output=True, **options)
     if done.returncode:
         said = done.stderr if isinstance(done.stderr, str) else done.stderr.decode(errors="replace")
         raise Stopped(f"git {words[0]}: {said.strip()}")
@@ -33,6 +33,7 @@ def hushed():
         os.dup2(kept.fileno(), 1), os.dup2(kept.fileno(), 2)
 
         def read():
+            sys.stdout.flush(), sys.stderr.flush()
             kept.seek(0)
             return kept.read().decode("utf-8", "replace")
 
@@ -53,7 +54,7 @@ def typed(answer):
 
 
 class Template:
-    """A copy of the template's repository."""
+    """A copy of the template's repository, made in a folder; Stopped where the address cannot be cloned."""
 
     def __init__(self, address, folder):
         self.address, self.folder = address, folder / "template"
@@ -89,15 +90,17 @@ class Template:
         return self.git("describe", "--tags", "--always", "--match", "v*", commit).strip()
 
     def read(self, commit, path):
+        """A file's text at a commit; empty where there is none."""
         with contextlib.suppress(Stopped):
             return self.git("show", f"{commit}:{path}")
         return ""
 
     def questions(self, commit):
+        """What a commit's cookiecutter.json holds."""
         return json.loads(self.read(commit, "cookiecutter.json"))
 
     def generate(self, commit, answers, folder):
-        """(the folder with what the template makes of the answers, its whole context)"""
+        """(the folder with what the template makes of the answers, its whole context); Stopped with the hook's words where it refuses."""
         from cookiecutter.exceptions import FailedHookException  # these take half a second, and most runs find nothing new
         from cruft import create
 
@@ -105,7 +108,6 @@ class Template:
             try:
                 made = create(str(self.folder), folder, checkout=commit, default_config=True, extra_context={key: typed(value) for key, value in answers.items()})
             except Exception as error:  # cookiecutter's, the hooks', Jinja's
-                sys.stdout.flush(), sys.stderr.flush()
                 words = said().partition("\nThis asks again")[0].strip()
                 if words and isinstance(error, FailedHookException):
                     raise Stopped(f"{words}\n\nChange that answer in .cruft.json and commit it; the next update applies it. Nothing was changed.") from None

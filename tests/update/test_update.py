@@ -6,7 +6,9 @@ import cookiecutter
 import cruft
 import pytest
 from conftest import ADDRESS, bake, committed, run, snapshot
+
 from dsri_update import Stopped, __main__, report, template
+from dsri_update.merge import Outcome, within
 
 pytestmark = pytest.mark.skipif(cookiecutter.__version__ == "2.1.1", reason="needs cookiecutter 2.2, which tells the hook where the template is")
 STAGED = "{{cookiecutter.repo_name}}/.cookiecutter-stacks/"
@@ -140,16 +142,24 @@ def test_a_moved_file_gets_its_change_and_a_removed_one_stays_away(owner):
     assert "## Changed in the template, not here any more" in text and "\n- `Dockerfile`\n" in text and "- `my-route.yaml`" in text
 
 
+def test_a_new_file_comes_to_its_own_place_where_the_owner_moved_the_folder(owner):
+    mine = owner()
+    (mine / "openshift").rename(mine / "deploy")
+    committed(mine.path)
+    mine.release((STAGED + "every/openshift/new.txt", "new\n"))
+    assert "Conflicts" not in mine.update() and mine.changed() == {"openshift/new.txt": "A"}
+
+
 def test_a_new_file_never_takes_the_place_of_the_owners(owner):
     mine = owner(stack="own-dockerfile")
-    mine.edit(("new.txt", "mine\r\n"), ("Other.txt", "mine\n"), ("folder/x", "mine\n"), ("file", "mine\n"), ("openshift/Kustomization", "mine\n"))
+    mine.edit(("new.txt", "mine\r\n"), ("Other.txt", "mine\n"), ("folder/x", "mine\n"), ("file", "mine\n"), ("part/docker-compose.yml", "mine\n"))
     before = snapshot(mine.path)
-    mine.release(*[(STAGED + "every/" + name, "the template's\n") for name in ("new.txt", "other.txt", "folder", "file/x", "quite-new.txt")])
+    mine.release(*[(STAGED + "every/" + name, "the template's\n") for name in ("new.txt", "other.txt", "folder", "file/x", "part/compose.yaml", "quite-new.txt")])
     text = mine.update()
     assert mine.changed() == {"quite-new.txt": "A"}
     assert {p: s for p, s in snapshot(mine.path).items() if p in before and not p.startswith(".git/") and p != ".cruft.json"} == {p: s for p, s in before.items() if not p.startswith(".git/") and p != ".cruft.json"}
     said = text.partition("## Kept, they are yours")[2].partition("##")[0]
-    assert all(line in said for line in ("- `new.txt`\n", "- `other.txt`: `Other.txt` stands there", "- `folder`\n", "- `file/x`: `file` stands there"))
+    assert all(line in said for line in ("- `new.txt`\n", "- `other.txt`: `Other.txt` stands there", "- `folder`\n", "- `file/x`: `file` stands there", "- `part/compose.yaml`: `part/docker-compose.yml` stands there"))
 
 
 def test_what_the_template_gives_up_or_renames(owner):
@@ -222,8 +232,8 @@ def test_a_choice_that_is_gone_has_a_successor_or_stops_with_a_sentence(owner):
     assert "stack: 'jupyterlab' is no longer offered" in mine.stopped()
     mine.questions(lambda questions: questions.update(_renamed={"stack": {"jupyterlab": "own-dockerfile"}}))
     text = mine.update()
-    assert "`stack`: `jupyterlab` is now `own-dockerfile`" in text and mine.state["context"]["cookiecutter"]["stack"] == "own-dockerfile"
-    assert (mine / "notebooks/start.ipynb").exists(), "the owner's"
+    assert "`stack`: `jupyterlab` is now `own-dockerfile`" in text and "became" not in text and mine.state["context"]["cookiecutter"]["stack"] == "own-dockerfile"
+    assert (mine / "notebooks/start.ipynb").exists() and {"notebooks", "Dockerfile"} & set(mine.state["skip"]) == {"Dockerfile"}, "the owner's"
 
 
 def test_an_answer_that_is_refused_now_stops_with_the_sentence(owner):
@@ -269,11 +279,12 @@ def test_answers_with_signs_of_jinja_stay_what_they_are(owner):
 def test_workflow_changes_wait_for_who_may_push_them(owner):
     mine = owner()
     first = mine.state["commit"]
-    mine.release(BASE, ACTION)
+    mine.release(BASE, ACTION, (STAGED + "every/.github/workflows/new.yml", "name: new\n"))
     text = mine.update("--without-workflows")
     assert set(mine.changed()) == {"Dockerfile"} and mine.state["workflows"] == first
     said = text.partition("## Workflow changes that are not in here")[2]
-    assert "+        uses: actions/checkout@" in said and f"    uvx --from git+{ADDRESS} dsri-update\n" in said
+    assert "+        uses: actions/checkout@" in said and f"    git switch {report.BRANCH}\n    uvx --from git+{ADDRESS} dsri-update\n" in said
+    assert f"\n      BRANCH: {report.BRANCH}\n" in (mine / ".github/workflows/template-update.yml").read_text()
     committed(mine.path)
     assert mine.update("--without-workflows") == "Up to date, but for the workflow changes of an earlier update.\n"
     mine.release(RULE, (STAGED + "every/.github/workflows/publish.yml", "# v4.6.0", "# v4.6.1"))
@@ -281,7 +292,7 @@ def test_workflow_changes_wait_for_who_may_push_them(owner):
     assert mine.state["workflows"] == first
     committed(mine.path)
     mine.update()
-    assert set(mine.changed()) == {".github/workflows/publish.yml"} and "workflows" not in mine.state
+    assert mine.changed() == {".github/workflows/new.yml": "A", ".github/workflows/publish.yml": "M"} and "workflows" not in mine.state
     assert (mine / ".github/workflows/publish.yml").read_text() == (mine.published / STAGED / "every/.github/workflows/publish.yml").read_text()
 
 
@@ -306,7 +317,7 @@ def test_cruft_updates_it_too_and_what_cruft_made_is_updated(owner, published, t
     made = Owner(published, cruft.create(ADDRESS, tmp_path / "made", default_config=True, extra_context={"stack": "react"}), capsys, monkeypatch)
     commit = mine.release(BASE, RULE, APP, (STAGED + "react/src/App.tsx", "export", "// the template's\nexport"))
     assert cruft.update(mine.path) and mine.state["commit"] == commit
-    assert set(line[3:] for line in run("git", "status", "--porcelain", cwd=mine.path).stdout.splitlines()) == {".cruft.json", "Dockerfile", "openshift/route.yaml"}
+    assert {line[3:] for line in run("git", "status", "--porcelain", cwd=mine.path).stdout.splitlines()} == {".cruft.json", "Dockerfile", "openshift/route.yaml"}
     made.update()
     assert set(made.changed()) == {"openshift/route.yaml"} and "src" in made.state["skip"] and "_stacks" not in made.state["context"]["cookiecutter"]
 
@@ -323,13 +334,16 @@ def test_the_changelog_between_two_versions_is_quoted(owner):
     assert text.startswith("### [1.1.0] - 2026-02-01\n\n#### Changed\n\n- The base image\n\n## Merged") and "All of it" not in text
 
 
-def test_no_content_ends_a_code_block_and_no_text_is_too_long():
-    from dsri_update.merge import Outcome
+@pytest.mark.parametrize("place, left", [("app", True), ("app/", True), ("app/page.html", True), ("*.html", True), ("a*", True), ("page.html", False), ("ap", False), ("*.py", False)])
+def test_a_path_is_left_alone_as_cruft_means_it(place, left):
+    assert within("app/page.html", [place]) == left
 
+
+def test_no_content_ends_a_code_block_and_no_text_is_too_long():
     assert report.fenced("a\n```\nb").startswith("````\n")
     out = Outcome(conflicts={f"file{n}": "<<<<<<< yours\n" + "x\n" * 9000 + ">>>>>>> template\n" for n in range(20)})
     text = report.description(out, "", [], ("v1", "v2"), "x", ADDRESS, False)
-    assert len(text) < 65536 and text.endswith("the rest is on the branch.")
+    assert 40_000 < len(text) < 65536 and text.endswith("\n\n…the rest is on the branch.") and text.count("\n```") % 2 == 0
 
 
 def test_a_git_that_fails_is_quoted():
