@@ -16,10 +16,11 @@ import pytest
 import yaml
 
 TEMPLATE = Path(__file__).resolve().parent.parent
+STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
 ANSWERS = {"repo_name": "Kg_Demo.v1", "openshift_project": "demo-project", "github_username": "octocat"}
 FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
 STACKS = list(FACTS)
-BASE = re.search("(?m)^FROM (.*)", (TEMPLATE / "{{cookiecutter.repo_name}}/.cookiecutter-stacks/own-dockerfile/Dockerfile").read_text(encoding="utf-8")).group(1)
+BASE = re.search("(?m)^FROM (.*)", (STAGED / "own-dockerfile/Dockerfile").read_text(encoding="utf-8"))[1]
 collect_ignore = ["golden"]  # what users get, their tests too
 ADDRESS = "https://github.com/MaastrichtU-IDS/cookiecutter-dsri"
 
@@ -39,6 +40,15 @@ def tool(name, how):
 
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", **options)
+
+
+def until(wanted, seconds=60, why=lambda: ""):
+    """The first answer of `wanted` that is true; where none is in time, the test fails with what `why` gives."""
+    end = time.monotonic() + seconds
+    while not (found := wanted()):
+        assert time.monotonic() < end, f"not in {seconds} seconds: {why()}"
+        time.sleep(0.2)
+    return found
 
 
 class Generated:
@@ -181,10 +191,8 @@ def as_the_cluster(image, *options, user="1000650000:0", port=8080):
     name = started.stdout.strip()
     try:
         address = run("docker", "port", name, f"{port}/tcp").stdout.strip()
-        end = time.monotonic() + 30
-        while address and not answers(address) and time.monotonic() < end:
-            time.sleep(0.1)
-        assert address and answers(address), run("docker", "logs", name)
+        assert address, run("docker", "logs", name)
+        until(lambda: answers(address), why=lambda: run("docker", "logs", name))
         yield name, address
     finally:
         run("docker", "rm", "-f", name)

@@ -7,18 +7,15 @@ Each stands between `<!-- NAME: tools/tables.py -->` and `<!-- end -->`.
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import yaml
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
+from promises import BREAKS, PROMISES
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 README, GOLDEN = TEMPLATE / "README.md", TEMPLATE / "tests" / "golden"
-sys.path.insert(0, str(TEMPLATE / "tools"))
-from promises import BREAKS, PROMISES  # noqa: E402
-
 QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 TREE = "fastapi"  # whose tree is shown
 REASONS = {  # path: why it is there

@@ -4,14 +4,11 @@ import ast
 import json
 import re
 import shutil
-import sys
 
+import golden
 import pytest
 import yaml
 from conftest import FACTS, STACKS, TEMPLATE, bake, is_web, run, tool, workload
-
-sys.path.insert(0, str(TEMPLATE / "tools"))
-import golden  # noqa: E402
 
 EVERY = {
     ".dockerignore", ".gitattributes", ".github/sbom.Dockerfile", ".github/workflows/publish.yml", ".github/workflows/template-update.yml", ".gitignore",

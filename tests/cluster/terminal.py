@@ -10,7 +10,7 @@ def blocks(text):
     """{step's number: its blocks of commands} of the printed steps."""
     found = {}
     for number, step in re.findall(r"(?m)^(\d)\. (.*(?:\n(?!\d\. ).*)*)", text):
-        found[number] = [b for b in re.findall(r"(?m)(?:^    .*\n?)+", step)]
+        found[number] = re.findall(r"(?m)(?:^    .*\n?)+", step)
     return found
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from asking import asking
 from browser import Browser, sees
-from conftest import BASE, FACTS, STACKS, bake, is_web, later, need, run
+from conftest import BASE, FACTS, STACKS, bake, is_web, later, need, run, until
 from terminal import blocks, paste, shell
 
 USER, READ = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_READ_TOKEN"))
 
 
 @pytest.fixture
-def bring_up(cluster, tmp_path):
+def bring_up(cluster):
     """A function that publishes a repository's image, pastes the printed steps 3 to 5, and gives the Ready pod and its Service's address."""
     done = []
 
@@ -178,13 +178,10 @@ def test_the_documented_database_serves_the_service_and_outlives_its_pod(bring_u
         run("kubectl", "-n", "demo-project", "delete", "secret", f"{name}-db")
 
 
-def until(wanted, seconds=60):
-    """The first answer of `wanted` that is not empty."""
-    end = time.monotonic() + seconds
-    while not (found := wanted()):
-        assert time.monotonic() < end, wanted
-        time.sleep(0.5)
-    return found
+def evict(pod):
+    """The API server's answer to an eviction, as at a node's drain."""
+    eviction = json.dumps({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "demo-project"}})
+    return run("kubectl", "create", "--raw", f"/api/v1/namespaces/demo-project/pods/{pod}/eviction", "-f", "-", input=eviction)
 
 
 @pytest.fixture
@@ -271,10 +268,7 @@ def test_more_pods_by_hand_and_by_load_outlive_an_apply(deployed):
     assert deployed.here("{.spec.replicas}") == "2"
     deployed.paste(budget)
     until(lambda: deployed.of(f"pdb/{deployed.name}", "{.status.disruptionsAllowed}") == "1")
-    evicted = []
-    for pod in sorted(deployed.pods()):
-        eviction = json.dumps({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "demo-project"}})
-        evicted.append(run("kubectl", "create", "--raw", f"/api/v1/namespaces/demo-project/pods/{pod}/eviction", "-f", "-", input=eviction))
+    evicted = [evict(pod) for pod in deployed.pods()]
     assert [done.returncode for done in evicted] == [0, 1] and "disruption budget" in evicted[1].stderr, evicted
     deployed.paste(back)
     assert deployed.here("{.spec.replicas}") == "1" and deployed.name not in deployed.of("hpa,pdb", "{.items[*].metadata.name}")
@@ -399,7 +393,7 @@ def test_a_shiny_session_is_held_and_goes_on_in_another_pod_when_its_own_ends(br
         browser.wait(drawn("bill length"))
         assert browser.value("document.title") == browser.value("document.querySelector('h1').textContent") == title
         session = browser.value("Shiny.shinyapp.config.sessionId")
-        time.sleep(5)
+        time.sleep(5)  # as somebody who reads
         browser.value("document.querySelector('input[value=flipper_len]').click()")
         browser.wait(drawn("flipper length"))
         assert browser.value("Shiny.shinyapp.config.sessionId") == session
@@ -501,15 +495,11 @@ def test_two_hundred_items_by_eight_pods_two_killed_one_evicted_and_one_item_tha
         pods.sort(key=lambda p: p["status"].get("startTime", ""), reverse=True)
         return [p["metadata"]["name"] for p in pods if p["status"]["phase"] == "Running" and p["spec"]["hostname"] in hosts]
 
-    end = time.monotonic() + 240
-    while len(at_work()) < 8:
-        assert time.monotonic() < end, job()
-        time.sleep(0.5)
+    until(lambda: len(at_work()) >= 8, seconds=240, why=job)
     *killed, evicted = at_work()[:3]
     assert run(*oc, "delete", "pod", killed[0], "--wait=false").returncode == 0
     assert run(*oc, "delete", "pod", killed[1], "--force", "--grace-period=0").returncode == 0
-    eviction = json.dumps({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": evicted, "namespace": "demo-project"}})
-    assert run("kubectl", "create", "--raw", f"/api/v1/namespaces/demo-project/pods/{evicted}/eviction", "-f", "-", input=eviction).returncode == 0
+    assert evict(evicted).returncode == 0
     assert run(*oc, "wait", f"job/{name}-2", "--for=condition=Failed", "--timeout=240s").returncode == 0, job()
 
     status = job()

@@ -2,13 +2,12 @@
 
 import contextlib
 import re
-import time
 import urllib.error
 import urllib.request
 import uuid
 
 import pytest
-from conftest import FACTS, STACKS, answers, bake, is_web, need, run
+from conftest import FACTS, STACKS, answers, bake, is_web, need, run, until
 
 PORT = re.compile(r"127\.0\.0\.1:\d+:")
 # Each with storage where it has a use for it; without, those whose image or compose.yaml has something else in its place.
@@ -38,9 +37,8 @@ def compose(folder):
 
 def address(call):
     """Where the page is on this machine, once something answers there."""
-    found, end = call("port", "app", "8080").strip(), time.monotonic() + 30
-    while not answers(found) and time.monotonic() < end:
-        time.sleep(0.1)
+    found = call("port", "app", "8080").strip()
+    until(lambda: answers(found), why=lambda: call("logs"))
     return found
 
 
@@ -81,8 +79,7 @@ def test_two_repositories_are_one_application(docker, tmp_path):
     (page / "compose.override.yaml").write_text(re.search(r"(?s)```yaml\n(.*?)```", readme)[1], encoding="utf-8")
     with compose(page.path) as call:
         call("up", "--build", "--detach")
-        front, end = address(call), time.monotonic() + 20
-        while status(f"{front}/api/healthz") != 200 and time.monotonic() < end:
-            time.sleep(0.1)
-        assert (status(front), status(f"{front}/api/healthz"), status(f"{front}/api/openapi.json")) == (200, 200, 200)
+        front = address(call)
+        until(lambda: status(f"{front}/api/healthz") == 200, why=lambda: call("logs"))
+        assert (status(front), status(f"{front}/api/openapi.json")) == (200, 200)
         assert call("exec", "-T", "my-api", "id", "-u") == "1000650000\n"

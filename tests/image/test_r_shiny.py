@@ -8,7 +8,7 @@ import time
 from html.parser import HTMLParser
 
 import pytest
-from conftest import as_the_cluster, bake, run
+from conftest import as_the_cluster, bake, run, until
 from websocket import WebSocket
 
 IMAGE = "ghcr.io/maastrichtu-ids/test-shiny:latest"
@@ -85,11 +85,12 @@ def test_a_pod_that_has_shown_no_page_has_what_a_page_of_another_pod_asks_for(im
         paths = re.findall(r'(?:src|href)="([\w./-]+\.(?:js|css))"', get(address, "/")[1])
         run("docker", "restart", "--time", "5", name)
         address = run("docker", "port", name, "8080/tcp").stdout.strip()
-        for _ in range(100):
+
+        def healthy():  # not the page, with which R would learn of the files
             with contextlib.suppress(OSError, http.client.HTTPException):
-                assert get(address, "/healthz") == (200, "ok\n")
-                break
-            time.sleep(0.2)
+                return get(address, "/healthz") == (200, "ok\n")
+
+        until(healthy)
         assert len(paths) > 5 and [path for path in paths if get(address, "/" + path)[0] != 200] == []
 
 
@@ -99,10 +100,7 @@ def test_a_busy_r_is_healthy_and_ends_in_time(image, tmp_path):
     with as_the_cluster(image, "--volume", f"{tmp_path / 'slow.R'}:/srv/R/slow.R:ro") as (name, address):
         with WebSocket(f"ws://{address}/websocket/") as socket:
             socket.send({"method": "init", "data": INPUTS})
-            for _ in range(50):
-                if "busy" in run("docker", "logs", name).stdout:
-                    break
-                time.sleep(0.1)
+            until(lambda: "busy" in run("docker", "logs", name).stdout)
             start = time.monotonic()
             assert get(address, "/healthz") == (200, "ok\n") and time.monotonic() - start < 1
             with pytest.raises(OSError):

@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 from browser import sees
-from conftest import BASE, as_the_cluster, bake, run
+from conftest import BASE, as_the_cluster, bake, run, until
 
 NAME = "Quotes \" ' \\ {{ x }} </script> ${x} `y` 🚀 %MODE%"
 DESCRIPTION = "<!-- &amp; <b> --> \\u0041 $& $1 import.meta.env.MODE process.env.NODE_ENV  two spaces"
@@ -124,7 +124,7 @@ def test_every_answer_has_the_security_headers(alone, method, path, status):
 
 
 def test_the_backend_is_named_at_run_time_and_may_come_later(image, network):
-    backend = []
+    started = None
     with as_the_cluster(image, "--network", network, "--env", "BACKEND_URL=http://api:8000/") as (name, address):
         try:
             assert json.loads(ask(address, "/config.json")[2]) == {"backend": "/api"}
@@ -132,10 +132,7 @@ def test_the_backend_is_named_at_run_time_and_may_come_later(image, network):
             assert status == 502 and headers["X-Frame-Options"] == "DENY"
             started = run("docker", "run", "-d", "--rm", "--network", network, "--network-alias", "api", BASE, "python3", "-c", BACKEND)
             assert started.returncode == 0, started.stderr
-            backend.append(started.stdout.strip())
-            end = time.monotonic() + 40
-            while ask(address, "/api/x")[0] != 200 and time.monotonic() < end:
-                time.sleep(0.5)
+            until(lambda: ask(address, "/api/x")[0] == 200, why=lambda: run("docker", "logs", name))
             status, headers, body = ask(address, "/api/a%2Fb/é?x=1&y=%20".replace("é", "%C3%A9"), X_Forwarded_Proto="https", Host="page.example.org")
             said = json.loads(body)
             assert (status, said["path"], said["X-Forwarded-Proto"], said["X-Forwarded-Host"], said["X-Forwarded-Prefix"]) == (200, "/a%2Fb/%C3%A9?x=1&y=%20", "https", "page.example.org", "/api")
@@ -151,8 +148,8 @@ def test_the_backend_is_named_at_run_time_and_may_come_later(image, network):
                 assert slow.result()[0] == 200
             assert json.loads(run("docker", "inspect", name).stdout)[0]["State"]["ExitCode"] == 0
         finally:
-            for container in backend:
-                run("docker", "rm", "-f", container)
+            if started:
+                run("docker", "rm", "-f", started.stdout.strip())
 
 
 @pytest.mark.parametrize("value", ["http://a b", "http://a;}", "http://$host", 'http://a"', "http://a\nhttp://b", "http://a\\", "api", "ftp://a", "http://", "http://u:p@a", "http://a/path", "http://a:x"])

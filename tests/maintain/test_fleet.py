@@ -2,7 +2,6 @@
 
 import base64
 import collections
-import http.server
 import json
 import os
 import re
@@ -13,7 +12,8 @@ import time
 import urllib.parse
 
 import pytest
-from conftest import run
+from conftest import run, until
+from standin import Handler, served
 
 from dsri_fleet.report import BRANCH, CONFLICTS, TEMPLATE, names
 
@@ -27,19 +27,8 @@ def pull(number, **more):
     return {"number": number, "html_url": f"https://github.com/x/y/pull/{number}", "state": "open", "draft": False, "merged_at": None, "body": None, "base": {"repo": {"private": False}}, **more}
 
 
-class Stand(http.server.ThreadingHTTPServer):
-    """`cruft`: {repository: .cruft.json, or the status of the refusal}; `pulls`: {repository: its last update}; `limits`: what is answered instead, in turn."""
-
-    daemon_threads, request_queue_size = True, 64
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.cruft, self.pulls, self.tags, self.limits, self.seen, self.lock = {}, {}, {**TAGS, "latest": COMMITS[-1]}, [], [], threading.Lock()
-        self.busy = self.most_busy = 0
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Answer(Handler):
+    """Answers as the server's attributes say: see `github`."""
 
     def do_GET(self):
         stand, url = self.server, urllib.parse.urlsplit(self.path)
@@ -76,25 +65,14 @@ class Answer(http.server.BaseHTTPRequestHandler):
         text = cruft if isinstance(cruft, str) else json.dumps(cruft)
         return (200, {"content": base64.encodebytes(text.encode()).decode()}, {}) if rest else (200, {}, {})
 
-    def reply(self, status, body, headers):
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(data)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def github():
-    stand = Stand()
-    threading.Thread(target=stand.serve_forever, args=(0.05,), daemon=True).start()
-    yield stand
-    stand.shutdown()
-    stand.server_close()
+    """`cruft`: {repository: .cruft.json, or the status of the refusal}; `pulls`: {repository: its last update}; `limits`: what is answered instead, in turn."""
+    with served(Answer) as stand:
+        stand.cruft, stand.pulls, stand.tags, stand.limits, stand.seen, stand.lock = {}, {}, {**TAGS, "latest": COMMITS[-1]}, [], [], threading.Lock()
+        stand.busy = stand.most_busy = 0
+        yield stand
 
 
 @pytest.fixture
@@ -118,7 +96,7 @@ def call(github, folder, *words, text=None, **env):
     listed.write_text(text if text is not None else "# ours\n" + "".join(f"{name}\n" for name in github.cruft), encoding="utf-8")
     clean = {k: v for k, v in os.environ.items() if k not in ("GH_TOKEN", "GITHUB_TOKEN")}
     return run(sys.executable, "-m", "dsri_fleet", *(words or [str(listed)]), "--state", str(folder / "state"), env={
-        **clean, "GITHUB_API_URL": f"http://127.0.0.1:{github.server_port}", "GH_TOKEN": TOKEN, "COLUMNS": "160", **env})
+        **clean, "GITHUB_API_URL": github.url, "GH_TOKEN": TOKEN, "COLUMNS": "160", **env})
 
 
 def test_a_hundred_repositories_are_read_in_seconds_and_every_row_is_right(fleet, tmp_path):
@@ -231,10 +209,9 @@ def test_an_interrupted_run_ends_at_once(github, tmp_path):
     github.limits = [None, (429, {}, {"Retry-After": "600"})]
     (tmp_path / "list").write_text("octo/r\n", encoding="utf-8")
     process = subprocess.Popen([sys.executable, "-m", "dsri_fleet", str(tmp_path / "list"), "--state", str(tmp_path / "state")], stderr=subprocess.PIPE, text=True,
-                               env={**os.environ, "GITHUB_API_URL": f"http://127.0.0.1:{github.server_port}", "GH_TOKEN": TOKEN})
-    while len(github.seen) < 2:
-        time.sleep(0.05)
-    time.sleep(0.5)
+                               env={**os.environ, "GITHUB_API_URL": github.url, "GH_TOKEN": TOKEN})
+    until(lambda: len(github.seen) == 2)
+    time.sleep(0.5)  # it has the answer, and waits
     process.send_signal(2)
     _, text = process.communicate(timeout=5)
     assert process.returncode == 130 and text.strip() == "Interrupted; the same command goes on from here."

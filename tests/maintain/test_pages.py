@@ -7,11 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import tables
 import yaml
 from conftest import FACTS, STACKS, TEMPLATE, run
-
-sys.path.insert(0, str(TEMPLATE / "tools"))
-import tables  # noqa: E402
 
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
 SOURCES = {line.split("  ")[0] for line in (Path(__file__).parent / "sources.txt").read_text(encoding="utf-8").splitlines() if line[:1] != "#"}

@@ -1,19 +1,14 @@
 """The check of pins, against a stand-in of GitHub's API and of a registry that wants a token, as ghcr.io and quay.io do."""
 
-import http.server
-import json
 import os
 import re
 import shutil
-import sys
-import threading
 
+import pins
 import pytest
 import yaml
 from conftest import TEMPLATE, run, tool
-
-sys.path.insert(0, str(TEMPLATE / "tools"))
-import pins  # noqa: E402
+from standin import Handler, served
 
 A, B, TAG = "a" * 40, "b" * 40, "c" * 40
 DIGEST = "sha256:" + "d" * 64
@@ -31,7 +26,7 @@ IMAGES = {
 }
 
 
-class Stand(http.server.BaseHTTPRequestHandler):
+class Stand(Handler):
     def do_GET(self):
         path, _, query = self.path.partition("?")
         if path == "/token":
@@ -47,28 +42,11 @@ class Stand(http.server.BaseHTTPRequestHandler):
         kind, body = IMAGES.get(path.removeprefix("/v2/"), (None, {}))
         self.reply(200 if kind else 404, body, {"Content-Type": kind or "application/json", "Docker-Content-Digest": DIGEST})
 
-    def reply(self, status, body, headers=()):
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in dict(headers).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch, capsys):
     """Check a template of these lines, in a workflow and a Dockerfile: (exit status, what was printed)."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stand)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("GITHUB_API_URL", address)
     monkeypatch.setenv("GH_TOKEN", "ghp_canary")
-    monkeypatch.setattr(pins, "registry", lambda host: address)
     monkeypatch.setattr(pins, "TEMPLATE", tmp_path)
     monkeypatch.setattr("dsri_fleet.github.time.sleep", lambda seconds: None)
 
@@ -78,9 +56,10 @@ def asked(tmp_path, monkeypatch, capsys):
             (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
         return pins.main(), capsys.readouterr().out
 
-    yield check
-    server.shutdown()
-    server.server_close()
+    with served(Stand) as server:
+        monkeypatch.setenv("GITHUB_API_URL", server.url)
+        monkeypatch.setattr(pins, "registry", lambda host: server.url)
+        yield check
 
 
 def test_what_agrees_is_counted(asked):

@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import release
 import yaml
 from conftest import TEMPLATE, run, tool
-
-sys.path.insert(0, str(TEMPLATE / "tools"))
-import release  # noqa: E402
 
 PROJECT = '[project]\nname = "x"\nversion = "1.1.0"\n'
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- New.\n\n## [1.1.0] - 2026-01-02\n\n- Two.\n\n## [1.0.0] - 2026-01-01\n\n- One.\n"

