@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import shlex
 from collections import namedtuple
 
 from dsri_doctor.hide import hide
@@ -10,7 +11,7 @@ from dsri_doctor.look import owned, template_of
 Finding = namedtuple("Finding", "name what why mend says warning", defaults=([], [], False))
 
 # The order in which to mend: what stands earlier hides what stands later.
-ORDER = """no-tool no-manifests not-logged-in unreachable no-project no-workload publish-denied publish-failed never-published
+ORDER = """no-tool no-manifests bad-config not-logged-in unreachable no-project no-workload publish-denied publish-failed never-published
 no-account no-pull-secret pull-secret-missing pull-secret-broken pull-secret-type pull-secret-registry pull-secret-token pull-secret-not-linked
 image-name image-missing token-refused image-platform pull-limit registry-unreachable pull-failed
 scaled-down paused quota resources-missing maxima security-context pod-refused
@@ -55,13 +56,14 @@ class Case:
     # Words for people
 
     def command(self, words, project=True):
-        return f"{self.facts['tool']} {f'-n {self.project} ' if project else ''}{words}"
+        return " ".join([self.facts["tool"], *map(shlex.quote, self.facts["options"]), *(["-n", self.project] if project else []), words])
 
     def file(self):
         return f"{self.expected['folder']}/{'cronjob' if self.kind == 'CronJob' else 'deployment'}.yaml" if self.expected else None
 
     def apply(self):
-        return self.command(f"apply -k {self.expected['folder']}", project=False)
+        # Manifests that name no project go where the login's own one is, which may be another.
+        return self.command(f"apply -k {self.expected['folder']}", project=not self.expected["project"])
 
     def change(self, what, command=None):
         """The lines that change the workload: in the file, where there is one, else by a command."""

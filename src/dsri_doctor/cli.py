@@ -32,13 +32,13 @@ def arguments(words):
 def diagnose(options):
     """(facts, findings)."""
     tool = tool_named(options.tool)
-    expected = None
+    expected, project, name = None, options.project, options.name
     if Path(options.folder, "kustomization.yaml").is_file() or Path(options.folder, "kustomization.yml").is_file():
         expected = repository(tool, options.folder)
-        if options.name and options.name != expected["name"]:
+        project, name = project or expected["project"], name or expected["name"]
+        # The manifests are those of another application, or another project's: what they would send is no help.
+        if name != expected["name"] or expected["project"] not in (None, project):
             expected = None
-    project = options.project or (expected or {}).get("project")
-    name = options.name or (expected or {}).get("name")
     if not project or not name:
         raise CannotLook("no-manifests", "" if expected else f"there is no {options.folder}/kustomization.yaml")
     bad = [word for word in (project, name) if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", word)]
@@ -110,9 +110,17 @@ def main(words=None):
         found, status, notes = [cannot_look(*problem.args)], 2, []
         title = "dsri-doctor could not look"
     if options.json:
-        print(json.dumps({"project": facts and facts["project"], "name": facts and facts["name"], "tool": facts and facts["tool"], "status": status,
-                          "findings": [f._asdict() for f in found], "notes": notes}, indent=2))
+        text = json.dumps({"project": facts and facts["project"], "name": facts and facts["name"], "tool": facts and facts["tool"], "status": status,
+                           "findings": [f._asdict() for f in found], "notes": notes}, indent=2) + "\n"
     else:
-        print(page(title, found, notes), end="")
+        text = page(title, found, notes)
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        # Who reads has gone (`| head -1`), or the disk is full; Python would try once more at its end.
+        sys.stdout = None
+        if not isinstance(error, BrokenPipeError):
+            print(f"dsri-doctor: {error}", file=sys.stderr)
+            return 2
     return status
 

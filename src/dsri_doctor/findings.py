@@ -27,8 +27,10 @@ def findings(facts, now=None):
 def cannot_look(name, said):
     """The finding for a cluster that could not be asked."""
     about = {
-        "no-tool": ("There is no oc and no kubectl here.", "", ["install oc: the question mark on top of https://console.dsri.unimaas.nl, Command line tools"]),
+        "no-tool": ("There is no oc and no kubectl here that runs.", "", ["install oc: the question mark on top of https://console.dsri.unimaas.nl, Command line tools"]),
         "no-manifests": ("The folder openshift cannot be read here.", "Run this in the application's repository, or name it.", ["dsri-doctor --project PROJECT --name NAME"]),
+        "bad-config": ("The configuration for the cluster cannot be used.", "It is the file in KUBECONFIG, else ~/.kube/config.",
+                       ["mend what it says, or move that file away and log in again: https://console.dsri.unimaas.nl, your name, Copy login command"]),
         "not-logged-in": ("You are not logged in, or the login has expired.", "A login ends after some time.", ["https://console.dsri.unimaas.nl: your name, Copy login command; paste it here"]),
         "unreachable": ("The cluster does not answer.", "It is reachable from the university's network and its VPN only.", ["connect to the VPN, then run this again"]),
     }[name]

@@ -26,7 +26,13 @@ LISTS = {
     "routes": ("/apis/route.openshift.io/v1", "routes"),
     "events": ("/api/v1", "events?fieldSelector=type%3DWarning"),
 }
-SLOW = 20  # seconds that one question may take; the tools themselves wait for minutes
+SLOW = 10  # seconds that one question may take; the tools themselves wait for minutes
+# (the finding, what a tool says that got no answer from the cluster); the first one that fits.
+NO_ANSWER = (
+    ("not-logged-in", r"incomplete configuration|localhost:8080|no configuration|Username|error: EOF"),
+    ("bad-config", r"error loading config|Error in configuration|current-context|context .* does not exist|no context|getting credentials"),
+    ("unreachable", r"timed? ?out|deadline exceeded"),
+)
 
 
 class CannotLook(Exception):
@@ -36,7 +42,8 @@ class CannotLook(Exception):
 def run(*command, text=None, seconds=SLOW):
     """(exit status, output, error) of a command; one that is not there, or too slow, has failed."""
     try:
-        done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", errors="replace", timeout=seconds)
+        # With no input of its own a tool asks for a user name in the terminal, and waits.
+        done = subprocess.run(command, input=text or "", capture_output=True, encoding="utf-8", errors="replace", timeout=seconds)
     except (OSError, subprocess.TimeoutExpired) as error:
         return 127, "", str(error)
     return done.returncode, done.stdout, done.stderr
@@ -50,23 +57,27 @@ class Cluster:
 
     def raw(self, path):
         """(what is there, None), or (None, why not): NotFound, Forbidden, or what else the server says."""
-        status, said, error = run(self.tool, *self.options, "get", "--raw", path)
+        status, said, error = run(self.tool, *self.options, "get", f"--request-timeout={SLOW - 2}s", "--raw", path)
         if status == 0:
             return said, None
         reason = re.search(r"Error from server \((\w+)\)", error)
         if "system:anonymous" in error or re.search(r"Unauthorized|must be logged in|provide credentials|token (has )?expired|No valid credentials", error, re.IGNORECASE):
             raise CannotLook("not-logged-in", error)
+        if "could not find the requested resource" in error:
+            return None, "NoSuchKind"
         if reason:
             return None, reason[1]
-        if re.search(r"incomplete configuration|localhost:8080|no configuration|current-context|context .* does not exist|no context", error, re.IGNORECASE):
-            raise CannotLook("not-logged-in", error)
-        if re.search(r"nable to connect|was refused|no such host|timed? ?out|unreachable|x509|EOF|tls", error, re.IGNORECASE):
-            raise CannotLook("unreachable", error)
-        return None, error.strip() or "no answer"
+        for name, pattern in NO_ANSWER:
+            if re.search(pattern, error, re.IGNORECASE):
+                raise CannotLook(name, error)
+        raise CannotLook("no-tool" if status == 127 else "unreachable", error)
 
     def get(self, path):
         said, why = self.raw(path)
-        return (json.loads(said) if said else None), why
+        try:
+            return (json.loads(said) if said else None), why
+        except ValueError as error:
+            raise CannotLook("unreachable", "What answers is no Kubernetes API.") from error
 
 
 def tool_named(wanted):
@@ -133,6 +144,7 @@ def decoded(secret):
         try:
             config = json.loads(base64.b64decode(keys[name]))
             entries = config.get("auths", {}) if name == ".dockerconfigjson" else config
+            known["elsewhere"] = bool(config.get("credsStore") or config.get("credHelpers"))
             for host, entry in entries.items():
                 user, token = entry.get("username", ""), entry.get("password", "")
                 if entry.get("auth"):
@@ -206,8 +218,8 @@ def read_ports(text):
 def look(tool, project, name, options=(), expected=None, ask_registry=False, github=True):
     """All facts about one application."""
     cluster, within = Cluster(tool, options), f"namespaces/{project}"
-    facts = {"tool": Path(tool).stem, "project": project, "name": name, "expected": expected or {}, "unseen": [], "workload": None, "logs": {}, "ports": {},
-             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": []}
+    facts = {"tool": Path(tool).stem, "options": list(options), "project": project, "name": name, "expected": expected or {}, "unseen": [], "workload": None, "logs": {}, "ports": {},
+             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], **dict.fromkeys(LISTS)}
     with ThreadPoolExecutor(8) as pool:
         guess = image_repository(expected["workload"]) if expected else None
         runs = pool.submit(runs_of, guess) if github and guess else None
@@ -217,6 +229,8 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
         asked = {first: pool.submit(cluster.get, address(first, within, name))}
         lists = {key: pool.submit(cluster.get, f"{api}/{within}/{plural}") for key, (api, plural) in LISTS.items()}
         facts["project_is"] = there.result()[1]
+        if facts["project_is"] not in (None, "NotFound", "Forbidden"):
+            raise CannotLook("unreachable", "What answers is no Kubernetes API." if facts["project_is"] == "NoSuchKind" else f"It answers {facts['project_is']}.")
         if facts["project_is"] == "NotFound":
             facts["others"] = projects(cluster)
             return facts
@@ -226,12 +240,12 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
             thing, why = answer.result()
             if thing and not facts["workload"]:
                 facts["workload"] = {**thing, "kind": kind}
-            elif why not in (None, "NotFound") and kind == "Deployment":
+            elif why not in (None, "NotFound", "NoSuchKind") and kind == "Deployment":
                 facts["unseen"].append("deployments")
         for key, answer in lists.items():
             thing, why = answer.result()
             facts[key] = [{**i, "metadata": {k: v for k, v in i["metadata"].items() if k != "managedFields"}} for i in thing["items"]] if thing else None
-            if why and not (key == "routes" and why in ("NotFound", "Forbidden")):
+            if why and not (key == "routes" and why in ("NoSuchKind", "Forbidden")):
                 facts["unseen"].append(key)
         # Who may see nothing in a project is told so for one that is not there, too.
         if "deployments" in facts["unseen"] and facts["project_is"] == "Forbidden":
@@ -300,6 +314,11 @@ def pods_of(cluster, pool, within, facts):
         facts[key] = thing["items"] if thing else []
     if workload["kind"] == "Deployment":
         facts["sets"] = owned(facts["sets"], workload)
+    # Another application may have the same labels; what owns no pod here (a DeploymentConfig, what may not be read) keeps them all.
+    owners = facts["sets"] if workload["kind"] == "Deployment" else [workload] if workload["kind"] == "StatefulSet" else []
+    if owners:
+        mine = [pod for owner in owners for pod in owned(facts["pods"], owner)]
+        facts["besides"], facts["pods"] = [p for p in facts["pods"] if p not in mine], mine
 
 
 def pull_secrets(template, accounts):

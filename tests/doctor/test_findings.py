@@ -31,14 +31,14 @@ def healthy():
     labels = {"app.kubernetes.io/name": "kg-demo"}
     revision = {"deployment.kubernetes.io/revision": "2"}
     return {
-        "tool": "oc", "project": "demo", "name": "kg-demo", "expected": {}, "unseen": [], "project_is": None, "others": [],
+        "tool": "oc", "options": [], "project": "demo", "name": "kg-demo", "expected": {}, "unseen": [], "project_is": None, "others": [],
         "workload": {"kind": "Deployment", "metadata": {"name": "kg-demo", "uid": "w", "annotations": revision}, "status": {"readyReplicas": 1},
                      "spec": {"replicas": 1, "template": {"metadata": {"labels": labels}, "spec": spec}}},
         "sets": [{"metadata": {"name": "kg-demo-1", "uid": "s", "annotations": revision, "ownerReferences": [{"uid": "w"}]}, "spec": {"replicas": 1}, "status": {}}],
         "pods": [{"metadata": {"name": "kg-demo-1-a", "uid": "p", "creationTimestamp": "2026-11-24T11:00:00Z", "ownerReferences": [{"uid": "s"}]}, "spec": copy.deepcopy(spec),
                   "status": {"phase": "Running", "startTime": "2026-11-24T11:00:00Z", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [
                       {"name": "kg-demo", "ready": True, "restartCount": 0, "imageID": f"ghcr.io/maastrichtu-ids/kg-demo@{DIGEST}", "state": {"running": {"startedAt": "2026-11-24T11:00:00Z"}}, "lastState": {}}]}}],
-        "jobs": [], "accounts": [{"metadata": {"name": "default"}}], "claims": [], "services": [
+        "jobs": [], "besides": [], "accounts": [{"metadata": {"name": "default"}}], "claims": [], "services": [
             {"metadata": {"name": "kg-demo"}, "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}}],
         "routes": [{"metadata": {"name": "kg-demo", "creationTimestamp": "2026-11-24T11:00:00Z"}, "spec": {"host": "kg-demo-demo.apps.example.org", "to": {"name": "kg-demo"}, "port": {"targetPort": "http"}},
                     "status": {"ingress": [{"conditions": [{"type": "Admitted", "status": "True"}]}]}}],
@@ -167,7 +167,7 @@ def test_a_secret_of_another_account():
 
 def test_what_a_user_name_can_tell():
     facts = refused(healthy())
-    facts["expected"] = {"folder": "openshift", "user": "hubot", "workload": facts["workload"], "objects": []}
+    facts["expected"] = {"folder": "openshift", "project": "demo", "user": "hubot", "workload": facts["workload"], "objects": []}
     assert "user is octocat; this repository's steps say hubot" in doctor.findings(facts, NOW)[0].why
     facts["expected"]["user"] = "OctoCat"
     assert "octocat;" not in doctor.findings(facts, NOW)[0].why
@@ -586,7 +586,7 @@ def test_the_release_before_still_answers():
 
 def test_objects_of_the_manifests_that_are_not_there():
     facts = healthy()
-    facts["expected"] = {"folder": "openshift", "user": "octocat", "workload": facts["workload"], "objects": [["Service", "kg-demo"], ["Route", "kg-demo"]]}
+    facts["expected"] = {"folder": "openshift", "project": "demo", "user": "octocat", "workload": facts["workload"], "objects": [["Service", "kg-demo"], ["Route", "kg-demo"]]}
     assert verdict(facts) == []
     facts["routes"] = []
     found = doctor.findings(facts, NOW)
@@ -596,7 +596,7 @@ def test_objects_of_the_manifests_that_are_not_there():
 def test_a_pod_of_which_nothing_is_deployed_yet():
     """Before the first `apply`: what it needs is looked at already."""
     facts = healthy()
-    facts["expected"] = {"folder": "openshift", "user": "octocat", "workload": facts["workload"], "objects": []}
+    facts["expected"] = {"folder": "openshift", "project": "demo", "user": "octocat", "workload": facts["workload"], "objects": []}
     facts.update(workload=None, pods=[], sets=[])
     facts["secrets"]["github-ghcr-secret"] = None
     assert verdict(facts) == ["no-workload", "pull-secret-missing"]
@@ -631,3 +631,12 @@ def test_pods_of_different_images():
     second["status"]["containerStatuses"][0]["imageID"] = "ghcr.io/maastrichtu-ids/kg-demo@sha256:" + "cd" * 32
     facts["pods"].append(second)
     assert verdict(facts) == ["mixed-images"]
+
+
+def test_its_commands_go_to_the_cluster_and_project_that_were_looked_at():
+    facts = healthy()
+    facts["options"] = ["--context", "demo/api:6443/me"]
+    facts["workload"]["spec"]["replicas"] = 0
+    assert doctor.findings(facts, NOW)[0].mend == ["oc --context demo/api:6443/me -n demo scale deployment/kg-demo --replicas=1"]
+    facts["expected"] = {"folder": "openshift", "project": None, "user": None, "workload": facts["workload"], "objects": []}
+    assert doctor.Case(facts).apply() == "oc --context demo/api:6443/me -n demo apply -k openshift"

@@ -18,6 +18,15 @@ REFUSALS = [  # as kubectl 1.34 and oc 4.21 say it
     ("error: You must be logged in to the server (Unauthorized)", "not-logged-in"),
     ("error: You must be logged in to the server (the server has asked for the client to provide credentials)", "not-logged-in"),
     ('Error from server (Forbidden): pods is forbidden: User "system:anonymous" cannot list resource "pods"', "not-logged-in"),
+    ("Please enter Username: error: EOF", "not-logged-in"),
+    ('error: error loading config file "/home/a/.kube/config": yaml: mapping values are not allowed in this context', "bad-config"),
+    ("Error in configuration: \n* context was not found for specified context: none-such\n* cluster has no server defined", "bad-config"),
+    ("Error in configuration: \n* unable to read client-cert /none/x.crt for researcher due to open /none/x.crt: no such file or directory", "bad-config"),
+    ('error: context "none-such" does not exist', "bad-config"),
+    ("Unable to connect to the server: getting credentials: exec: executable oidc-login not found", "bad-config"),
+    ("Error from server (ServiceUnavailable): the server is currently unable to handle the request", "unreachable"),
+    ("Error from server (NotFound): the server could not find the requested resource", "unreachable"),
+    ("", "unreachable"),
     ("error: Missing or incomplete configuration info.  Please point to an existing, complete config file:", "not-logged-in"),
     ("The connection to the server localhost:8080 was refused - did you specify the right host or port?", "not-logged-in"),
     ("The connection to the server api.dsri.unimaas.nl:6443 was refused - did you specify the right host or port?", "unreachable"),
@@ -33,6 +42,46 @@ def test_a_cluster_that_is_not_to_be_asked(monkeypatch, capsys, error, name):
     monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
     assert cli.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 2
     assert [f["name"] for f in json.loads(capsys.readouterr().out)["findings"]] == [name]
+
+
+@pytest.mark.parametrize("answer, name", [((127, "", "[Errno 8] Exec format error: 'oc'"), "no-tool"), ((0, "<html>", ""), "unreachable"),
+                                          ((127, "", "Command 'oc' timed out after 10 seconds"), "unreachable")])
+def test_what_is_no_answer(monkeypatch, capsys, answer, name):
+    monkeypatch.setattr(look, "run", lambda *command, **_: answer)
+    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    assert cli.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 2
+    assert [f["name"] for f in json.loads(capsys.readouterr().out)["findings"]] == [name]
+
+
+def test_a_project_that_is_not_there(monkeypatch, capsys):
+    """As an administrator is told it; others are told that they may not see it."""
+    monkeypatch.setattr(look, "run", lambda *command, **_: (1, "", 'Error from server (NotFound): namespaces "demo" not found'))
+    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    assert cli.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 1
+    assert [f["name"] for f in json.loads(capsys.readouterr().out)["findings"]] == ["no-project"]
+
+
+def test_a_tool_that_asks_gets_no_answer():
+    """kubectl without a login asks for a user name; on a terminal it would wait for it."""
+    assert look.run(sys.executable, "-c", "print(repr(input()))")[0] == 1
+
+
+def test_who_reads_may_go(tmp_path):
+    """`dsri-doctor | head -1`, and a disk that is full."""
+    top = Path(__file__).resolve().parents[2]
+    for out, status, said in (("| true", 0, ""), ("> /dev/full", 2, "dsri-doctor: [Errno 28] No space left on device\n"))[:1 + Path("/dev/full").exists()]:
+        done = subprocess.run(["sh", "-c", f"{sys.executable} -m dsri_doctor --project A --name x {out}"], capture_output=True, text=True, cwd=tmp_path, env={"PATH": "/bin:/usr/bin", "PYTHONPATH": str(top / "src")})
+        assert (done.returncode, done.stderr) == (status, said)
+
+
+def test_the_manifests_of_another_project_are_no_help(monkeypatch, tmp_path):
+    (tmp_path / "kustomization.yaml").touch()
+    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    monkeypatch.setattr(cli, "repository", lambda *_: {"project": "demo", "name": "kg-demo"})
+    monkeypatch.setattr(cli, "look", lambda tool, project, name, options, expected, *_: pytest.fail(f"{project} {name} {expected}"))
+    for words, wanted in (([], "demo kg-demo {"), (["--project", "other"], "other kg-demo None"), (["--name", "other"], "demo other None")):
+        with pytest.raises(pytest.fail.Exception, match=wanted):
+            cli.main([str(tmp_path), *words])
 
 
 @pytest.mark.parametrize("error, why", [
