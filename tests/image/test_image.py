@@ -23,7 +23,15 @@ def check(repository, name):
 @pytest.fixture(scope="module")
 def image(docker, repository, stack):
     name = f"ghcr.io/maastrichtu-ids/test-{stack}:latest"
-    build(repository.path, name)
+    # As a clone is where the umask is 077: nobody but its owner may read it.
+    modes = {path: path.stat().st_mode for path in repository.path.rglob("*") if not path.is_symlink()}
+    for path in modes:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    try:
+        build(repository.path, name)
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
     yield name
     run("docker", "image", "rm", "--force", name)
 

@@ -181,7 +181,7 @@ def docker_options(pod, container, objects):
     return options
 
 
-def job_options(pod, container):
+def job_options(pod, container, folder):
     """The options of `docker run` that make one container the whole Job, with the examples on its storage."""
     options = ["--env", "JOB_COMPLETION_INDEX=0"]
     if any(variable["name"] == "JOB_COMPLETIONS" for variable in container.get("env", [])):
@@ -190,6 +190,11 @@ def job_options(pod, container):
     for mount in container.get("volumeMounts", []):
         if mount["name"] in storage and EXAMPLE.is_dir():
             for path in sorted(EXAMPLE.iterdir()):
+                if not all(one.stat().st_mode & 0o004 for one in [path, *path.rglob("*")]):
+                    # This machine's umask keeps it from the container's user: a copy that it may read.
+                    path = Path(shutil.copytree(path, Path(folder, path.name)) if path.is_dir() else shutil.copy(path, folder))
+                    for one in [path, *path.rglob("*")]:
+                        one.chmod(0o755)
                 options += ["--volume", f"{path}:{mount['mountPath']}/{path.name}:ro"]
     return options
 
@@ -305,8 +310,8 @@ def test(image):
         print(f"Not set here, as only the cluster knows it: {', '.join(unknown)}")
     options, user = docker_options(pod, container, objects), "the image’s own user" if pod.get("serviceAccountName") == "anyuid" else "user " + ANY_UID
     with tempfile.TemporaryDirectory() as folder:
-        options += mounts(pod, container, objects, folder)
-        (test_job if item["kind"] == "CronJob" else test_service)(image, pod, container, options, unknown, user)
+        options += mounts(pod, container, objects, folder) + (job_options(pod, container, folder) if item["kind"] == "CronJob" else [])
+        (test_job if item["kind"] == "CronJob" else test_service)(image, container, options, unknown, user)
 
 
 def start(options, image, container):
@@ -327,9 +332,9 @@ def fail(log, reason):
     stop("FAILED: " + reason)
 
 
-def test_job(image, pod, container, options, unknown, user):
+def test_job(image, container, options, unknown, user):
     """One pod in place of all: it has to end with status 0."""
-    name, started, log = start(options + job_options(pod, container), image, container)
+    name, started, log = start(options, image, container)
     try:
         state, begin = {"Running": False, "ExitCode": "125 of Docker"}, time.monotonic()
         if started:
@@ -347,7 +352,7 @@ def test_job(image, pod, container, options, unknown, user):
         run("docker", "rm", "--force", name)
 
 
-def test_service(image, pod, container, options, unknown, user):
+def test_service(image, container, options, unknown, user):
     """The image's readiness probe has to be content."""
     ports = {p.get("name"): p["containerPort"] for p in container.get("ports", [])}
     check = container.get("readinessProbe") or {"tcpSocket": {"port": next(iter(ports.values()), 8080)}}
