@@ -145,7 +145,7 @@ def steps(documentation, was_empty, added):
         # What they have staged themselves stays staged.
         only = ["--", *added] if git("diff", "--cached", "--name-only") else []
         commit = command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri", *only)
-        first += [command("git", "add", "--", *added), commit] if added else []
+        first += [command("git", "add", "-f", "--", *added), commit] if added else []
         publish = re.sub(r"    git init.*\n.*\n?", "", publish)
         if git("remote"):
             first += [command("git", "push", "-u", "origin", "HEAD")]

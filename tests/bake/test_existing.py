@@ -75,7 +75,7 @@ def test_one_named_dockerfile_is_looked_at_too_and_under_anyuid_keeps_its_user(m
 def test_the_added_files_are_added_to_git_by_name(mine):
     run("git", "remote", "add", "origin", "https://example.org/x.git", cwd=mine)
     text = bake(mine.parent, "-f", "-s", stack="own-dockerfile").text
-    assert "git add -- .gitattributes" in text and "git push -u origin HEAD" in text and "gh repo create" not in text
+    assert "git add -f -- .gitattributes" in text and "git push -u origin HEAD" in text and "gh repo create" not in text
 
 
 @pytest.mark.parametrize("name", STAGING)

@@ -173,6 +173,7 @@ def test_a_repository_that_was_there_is_pushed_with_what_was_added(place, staged
     mine = place / "here" / "Kg_Demo.v1"
     mine.mkdir()
     (mine / "it's mine.txt").write_text("x", encoding="utf-8")
+    (mine / ".gitignore").write_text("/openshift/\n*.yml\n", encoding="utf-8")  # what is added is added all the same
     bare = place / "github" / "Mona" / "Kg_Demo.v1.git"
     for command in (["init", "-q", "--bare", "-b", "main", str(bare)], ["init", "-q", "-b", "main", str(mine)]):
         assert run("git", *command).returncode == 0
