@@ -118,6 +118,8 @@ def problems(answers):
     if len(name) > FACTS.get("longest_name", 63) and "repo_name" not in wrong:
         wrong["repo_name"] = "a shorter one: %s has %d characters; %d are possible" % (
             name, len(name), FACTS["longest_name"])
+    if answers["pull_secret_name"] in (name + "-token", name + "-settings"):
+        wrong["pull_secret_name"] = "another one: the application's own secret has that name"
     label = name + "-" + answers["openshift_project"]
     # The router makes the address's first label of these two.
     has_route = "route.yaml" in FACTS.get("resources", ["route.yaml"])

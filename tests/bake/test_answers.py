@@ -85,6 +85,13 @@ def test_the_command_that_runs_again_keeps_the_right_answers(tmp_path):
     assert yaml.safe_load((first.path / "CITATION.cff").read_text(encoding="utf-8"))["title"] == name
 
 
+@pytest.mark.parametrize("name, wrong", [("app-token", {"pull_secret_name"}), ("app-settings", {"pull_secret_name"}), ("token", set())])
+def test_the_pull_secret_has_a_name_of_its_own(hook, name, wrong):
+    answers = {**{key: many[0] for key, many in RIGHT.items()}, "project_name": "A", "description": "A", "full_name": "A", "github_owner": "a", "stack": "fastapi", "service_account": "default",
+               "license": "MIT", "pull_secret_name": name}
+    assert set(hook["problems"](answers)) == wrong
+
+
 def test_a_long_route_label_is_refused(tmp_path):
     made = bake(tmp_path, repo_name="a" * 40, openshift_project="b" * 30)
     assert made.status == 1 and "has 71 characters; 63 are possible" in made.text and not made.path.exists()
