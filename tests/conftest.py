@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ ANSWERS = {"repo_name": "Kg_Demo.v1", "openshift_project": "demo-project", "gith
 FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
 STACKS = list(FACTS)
 BASE = re.search("(?m)^FROM (.*)", (STAGED / "own-dockerfile/Dockerfile").read_text(encoding="utf-8"))[1]
+# A shell lets what it starts in the background ignore Ctrl-C, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 collect_ignore = ["golden"]  # what users get, their tests too
 ADDRESS = "https://github.com/MaastrichtU-IDS/cookiecutter-dsri"
 
