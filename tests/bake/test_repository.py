@@ -8,7 +8,7 @@ import shutil
 import golden
 import pytest
 import yaml
-from conftest import FACTS, STACKS, TEMPLATE, bake, is_web, run, tool, workload
+from conftest import FACTS, STACKS, STAGED, TEMPLATE, bake, is_web, run, tool, workload
 
 EVERY = {
     ".dockerignore", ".gitattributes", ".github/sbom.Dockerfile", ".github/workflows/publish.yml", ".github/workflows/template-update.yml", ".gitignore",
@@ -30,7 +30,6 @@ ONLY = {
     "r-shiny": {"R/penguins.R", "R/project.R", "app.R", "packages.txt", "start.R", "start.sh", "tests/testthat/setup.R", "tests/testthat/test-app.R",
                 "tests/testthat/test-penguins.R", "www/healthz"},
 }
-STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
 QUESTIONS = ["project_name", "repo_name", "description", "stack", "github_owner", "github_username", "full_name", "email", "openshift_project",
              "service_account", "pull_secret_name", "port", "storage", "license"]
 
@@ -105,7 +104,7 @@ def test_only_what_may_run_twice_is_told_how(repository, stack, storage):
     assert spec.get("replicas") == (1 if is_web(stack) and "### More pods" not in text else None)
 
 
-def test_the_lines_for_a_secret_fit_where_the_page_puts_them(repository, stack):
+def test_the_lines_for_a_secret_fit_where_the_page_puts_them(repository):
     page = (repository / "openshift/README.md").read_text(encoding="utf-8")
     file, lines = re.search(r"below `imagePullPolicy` in\n`openshift/(\S+)`.*?```yaml\n(.*?)```", page, re.DOTALL).groups()
     manifest = (repository / "openshift" / file).read_text(encoding="utf-8")
@@ -196,7 +195,8 @@ def test_printed_steps_are_short_and_only_commands_are_indented_by_four(tmp_path
     assert made.status == 0 and len(steps) <= (50 if answers is LONGEST else 45), len(steps)
     assert all(len(line) <= 80 or " https://" in line for line in lines)
     assert f"    cd {made.path.name}" in steps and "$ " not in made.text
-    assert all(re.match(r" {4,}\S|  \S|\S|$", line) for line in steps)
+    assert all(re.match(r" {4,}\S|  \S|\d\. |$", line) and "###" not in line for line in steps)
+    assert [line[0] for line in steps if line[:1].isdigit()] == [*("1234567" if FACTS[stack].get("token_variable") else "123456")]
 
 
 @pytest.mark.parametrize("license_name", ["MIT", "Apache-2.0", "BSD-3-Clause"])
