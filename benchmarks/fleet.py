@@ -25,6 +25,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from cookiecutter.main import cookiecutter
+
+from dsri_update.template import hushed
+
 TOP = Path(__file__).resolve().parent.parent
 ADDRESS = "https://github.com/MaastrichtU-IDS/cookiecutter-dsri"
 STAGED = Path("{{cookiecutter.repo_name}}") / ".cookiecutter-stacks"
@@ -53,21 +57,13 @@ def replace(path, old, new):
     path.write_text(changed, encoding="utf-8")
 
 
-def generate(work, version, stack, folder, answers=()):
+def generate(version, stack, folder, answers=()):
     """The repository that plain cookiecutter makes of the answers and what is not asked."""
-    from cookiecutter.main import cookiecutter
-
     config = Path(folder) / "config.yaml"
     config.parent.mkdir(parents=True)
     config.write_text(f"cookiecutters_dir: '{folder}/cookiecutters'\nreplay_dir: '{folder}/replay'\n", encoding="utf-8")
-    sys.stdout.flush()
-    silent, saved = os.open(os.devnull, os.O_WRONLY), os.dup(1)
-    os.dup2(silent, 1)
-    try:
+    with hushed():
         return cookiecutter(ADDRESS, checkout=version, no_input=True, output_dir=folder, config_file=str(config), extra_context={"repo_name": "kg", "stack": stack, **dict(answers)})
-    finally:
-        os.dup2(saved, 1)
-        os.close(saved), os.close(silent)
 
 
 def files(folder):
@@ -79,7 +75,7 @@ def works(work, version, stacks):
     folder = Path(tempfile.mkdtemp(dir=work))
     try:
         for stack in stacks:
-            if any(b"{{ cookiecutter." in data or b"\n#% " in data for data in files(generate(work, version, stack, folder / stack)).values()):
+            if any(b"{{ cookiecutter." in data or b"\n#% " in data for data in files(generate(version, stack, folder / stack)).values()):
                 return False
         return True
     except Exception:
@@ -135,14 +131,14 @@ def template(work):
 
 
 def edited(folder, kind, path):
-    """Edit a repository as its owner would; {where a file was: where it is now}, and the answers that were edited."""
+    """Edit a repository as its owner would; {where a file was: where it is now}."""
     target = folder / path
     text = target.read_bytes()
     lines = text.splitlines(keepends=True)
     at = next(n for n, line in enumerate(lines) if CHANGED_LINE[path].encode() in line)
     with open(folder / "README.md", "ab") as readme:
         readme.write(b"\nMine.\n")
-    moved, answers = {}, {}
+    moved = {}
     if kind == "far":
         lines.append(b"# mine\n")
     elif kind == "near":
@@ -164,31 +160,30 @@ def edited(folder, kind, path):
     elif kind == "deleted":
         target.unlink()
     elif kind == "answers":
-        answers = {"description": "Described anew.", "port": "9001", "storage": "20Gi"}
         state = json.loads((folder / ".cruft.json").read_text(encoding="utf-8"))
-        state["context"]["cookiecutter"].update(answers)
+        state["context"]["cookiecutter"].update(description="Described anew.", port="9001", storage="20Gi")
         (folder / ".cruft.json").write_text(json.dumps(state), encoding="utf-8")
     elif kind == "new file's place":
         (folder / "openshift/region.txt").write_bytes(b"mine\r\n")
-    return moved, answers
+    return moved
 
 
 def make(work, number, stacks):
     """(the number, its kind, stack, version, what it was made as, what the release makes of its answers, {moved})"""
     kind, stack, version = EDITS[number % 10], stacks[(number // 2 + number // 10) % len(stacks)], f"v{(number // 10 + number) % 5 + 1}.0.0"
     path = ["Dockerfile", WORKFLOW, "openshift/deployment.yaml"][number // 10 % 3]
-    made = Path(generate(work, version, stack, work / f"made{number}"))
+    made = Path(generate(version, stack, work / f"made{number}"))
     base = files(made)
     if path not in base:
         path = "openshift/cronjob.yaml"
     git(made, "init", "-q", "-b", "main")
     git(made, "config", "core.autocrlf", "false")
     committed(made, "Start")
-    moved, answers = edited(made, kind, path)
+    moved = edited(made, kind, path)
     committed(made, "Mine")
     shutil.copytree(made, work / f"cruft{number}", symlinks=True)
     kept = json.loads((made / ".cruft.json").read_text(encoding="utf-8"))["context"]["cookiecutter"]
-    theirs = files(generate(work, "v6.0.0", stack, work / f"theirs{number}", [(key, value) for key, value in kept.items() if key not in ("repo_name", "stack")]))
+    theirs = files(generate("v6.0.0", stack, work / f"theirs{number}", [(key, value) for key, value in kept.items() if key not in ("repo_name", "stack")]))
     return number, kind, stack, version, base, theirs, moved
 
 

@@ -80,6 +80,13 @@ def workload(made):
     return item, spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]
 
 
+def hook(name, **context):
+    """The names that a hook's file defines, cookiecutter's context being this one; what the hook does is not done."""
+    namespace = {"__name__": "hook", "__file__": "hook"}
+    exec((TEMPLATE / "hooks" / f"{name}.py").read_text(encoding="utf-8").replace("{{ cookiecutter | tojson }}", json.dumps(context)), namespace)
+    return namespace
+
+
 def later(made):
     """{heading: its blocks of commands} of "Later" in the generated openshift/README.md."""
     section = (made / "openshift/README.md").read_text(encoding="utf-8").split("\n## Later\n")[1].split("\n## ")[0]

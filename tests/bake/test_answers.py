@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import TEMPLATE, bake, run
+from conftest import TEMPLATE, bake, hook, run
 
 WRONG = {
     "project_name": ["", " x", "a\tb", "a\u202eb", "a\u2028b", "x" * 101],
@@ -37,28 +37,22 @@ RIGHT = {
 }
 
 
-@pytest.fixture(scope="module")
-def hook():
-    """The pre-generation hook's own functions, run with an empty context."""
-    source = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
-    namespace = {"__name__": "hook", "__file__": "hook"}
-    exec(source.replace("{{ cookiecutter | tojson }}", '{"_stacks": {"fastapi": {}, "own-dockerfile": {}}, "__app_name": "app"}'), namespace)
-    return namespace
+right = hook("pre_gen_project", _stacks={"fastapi": {}, "own-dockerfile": {}}, __app_name="app")["right"]
 
 
 @pytest.mark.parametrize("key, answer", [(k, a) for k, many in WRONG.items() for a in many])
-def test_refused(hook, key, answer):
-    assert not hook["right"](key, answer)
+def test_refused(key, answer):
+    assert not right(key, answer)
 
 
 @pytest.mark.parametrize("key, answer", [(k, a) for k, many in RIGHT.items() for a in many])
-def test_taken(hook, key, answer):
-    assert hook["right"](key, answer)
+def test_taken(key, answer):
+    assert right(key, answer)
 
 
 @pytest.mark.parametrize("sign", [*map(chr, [*range(32), *range(127, 160)]), "\u061c", "\u200e", "\u2028", "\u202e", "\u2066", "\ufeff", "\ufffe"])
-def test_a_character_that_hides_or_breaks_a_line_is_refused(hook, sign):
-    assert not any(hook["right"](key, f"a{sign}b") for key in ("project_name", "description", "full_name"))
+def test_a_character_that_hides_or_breaks_a_line_is_refused(sign):
+    assert not any(right(key, f"a{sign}b") for key in ("project_name", "description", "full_name"))
 
 
 def test_all_wrong_answers_are_said_at_once_and_nothing_is_left(tmp_path):

@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +19,8 @@ import yaml
 from conftest import STACKS, TEMPLATE, is_web, need
 from cookiecutter.exceptions import CookiecutterException
 from cookiecutter.main import cookiecutter
+
+from dsri_update.template import hushed
 
 hypothesis = pytest.importorskip("hypothesis")
 kubernetes_validate = pytest.importorskip("kubernetes_validate")
@@ -68,21 +69,12 @@ def as_answer(text):
 
 def generate(folder, answers):
     """(exit status, what was printed) of cookiecutter, in this process; its hooks' output is caught as well."""
-    sys.stdout.flush(), sys.stderr.flush()
-    with tempfile.TemporaryFile() as caught:
-        kept = os.dup(1), os.dup(2)
-        os.dup2(caught.fileno(), 1), os.dup2(caught.fileno(), 2)
-        status, said = 0, ""
+    with hushed() as said:
         try:
             cookiecutter(str(TEMPLATE), no_input=True, extra_context={k: as_answer(v) for k, v in answers.items()}, output_dir=folder, default_config=True)
         except (CookiecutterException, ValueError, OSError) as error:
-            status, said = 1, str(error)
-        finally:
-            sys.stdout.flush(), sys.stderr.flush()
-            for there, here in zip(kept, (1, 2)):
-                os.dup2(there, here), os.close(there)
-        caught.seek(0)
-        return status, caught.read().decode("utf-8", "replace") + said
+            return 1, said() + str(error)
+        return 0, said()
 
 
 def schema():

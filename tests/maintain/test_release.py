@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import release
 import yaml
-from conftest import TEMPLATE, run, tool
+from conftest import TEMPLATE, committed, run, tool
 
 PROJECT = '[project]\nname = "x"\nversion = "1.1.0"\n'
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- New.\n\n## [1.1.0] - 2026-01-02\n\n- Two.\n\n## [1.0.0] - 2026-01-01\n\n- One.\n"
@@ -59,7 +59,8 @@ def example(tmp_path):
     for name in ("hooks", "{{cookiecutter.repo_name}}"):
         shutil.copytree(TEMPLATE / name, template / name)
     shutil.copy(TEMPLATE / "cookiecutter.json", template)
-    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "x"], ["tag", "v1.2.0"], ["tag", "v1.3.0"]):
+    committed(template)
+    for words in (["tag", "v1.2.0"], ["tag", "v1.3.0"]):
         assert run("git", "-C", str(template), *words).returncode == 0
     assert run("git", "init", "-q", "--bare", "-b", "main", str(tmp_path / "octo/dsri-example.git")).returncode == 0
     env = {**os.environ, "GITHUB_SERVER_URL": f"file://{tmp_path}", "EXAMPLE_REPOSITORY": "octo/dsri-example", "EXAMPLE_TOKEN": "ghp_canary", "GITHUB_REPOSITORY": "octo/template", "GITHUB_REF_NAME": "v1.2.0",

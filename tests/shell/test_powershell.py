@@ -5,26 +5,18 @@ import re
 import shlex
 
 import pytest
-from conftest import TEMPLATE, bake, later, need
+from conftest import bake, hook, later, need
 
 WINDOWS_ONLY = {"Read-Host", "New-Object"}
 POSIX_ONLY = {"trap", "printf", "stty", "read", "echo"}
-
-
-def hook(made, posix):
-    """The post-generation hook's functions, as they are in a shell of that kind."""
-    source = (TEMPLATE / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
-    namespace = {"__name__": "hook", "__file__": "hook"}
-    exec(source.replace("{{ cookiecutter | tojson }}", "{}"), namespace)
-    namespace["POSIX"] = posix
-    return namespace
 
 
 def printed(made, posix, monkeypatch, was_empty=True, added=()):
     """The commands that the hook prints, without what indents them."""
     monkeypatch.chdir(made.path)
     monkeypatch.setenv("PWD", str(made.path.parent))
-    use = hook(made, posix)
+    use = hook("post_gen_project")
+    use["POSIX"] = posix
     text = use["steps"]((made / "openshift/README.md").read_text(encoding="utf-8"), was_empty, list(added))
     return "\n".join(use["wrapped"](line)[4:] for line in text.splitlines() if line.startswith("    "))
 

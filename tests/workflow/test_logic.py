@@ -10,7 +10,7 @@ from collections import namedtuple
 
 import pytest
 import yaml
-from conftest import bake, run, tool
+from conftest import bake, committed, run, tool
 from test_workflow import API, PUBLISH, action
 
 NOTE = "jq -cn '$ENV' >> \"$NOTES\""
@@ -44,9 +44,9 @@ def publish(tmp_path_factory):
     assert made.status == 0, made.text
     workflow = made / ".github/workflows/publish.yml"
     workflow.write_text(yaml.safe_dump(noted(yaml.safe_load(workflow.read_text(encoding="utf-8"))), sort_keys=False), encoding="utf-8")
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for command in (["init", "-q", "-b", "trunk"], ["add", "-A"], [*who, "commit", "-q", "-m", "old"], ["tag", "old"], [*who, "commit", "-q", "--allow-empty", "-m", "new"],
-                    ["remote", "add", "origin", "https://github.com/Maastrichtu-IDS/Kg_Flow.v1.git"]):
+    old = committed(made.path)
+    committed(made.path)
+    for command in (["branch", "-m", "trunk"], ["tag", "old", old], ["remote", "add", "origin", "https://github.com/Maastrichtu-IDS/Kg_Flow.v1.git"]):
         assert run("git", *command, cwd=made.path).returncode == 0
 
     def of(event, commit="trunk", default="trunk", visibility="private", environment=(), secrets=tuple(SECRETS), **payload):

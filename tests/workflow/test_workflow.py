@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BASE, TEMPLATE, bake, is_web, need, run, tool
+from conftest import BASE, STAGED, bake, committed, is_web, need, run, tool
 
 USER, TOKEN, READ = (os.environ.get("GHCR_" + name, "") for name in ("USER", "TOKEN", "READ_TOKEN"))
 API = [f"--env=GITHUB_API_URL={os.environ['GITHUB_API_URL']}"] if "GITHUB_API_URL" in os.environ else []
 STAND_INS = Path(__file__).with_name("actions")
-PUBLISH = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks" / "every" / ".github" / "workflows" / "publish.yml"
+PUBLISH = STAGED / "every" / ".github" / "workflows" / "publish.yml"
 
 
 def action(uses):
@@ -40,8 +40,8 @@ def repository(docker, tmp_path):
         assert made.status == 0, made.text
         if change:
             change(made)
-        for command in (["init", "-q", "-b", "trunk"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "x"],
-                        ["remote", "add", "origin", f"https://github.com/{USER.title()}/{made.path.name}.git"]):
+        committed(made.path)
+        for command in (["branch", "-m", "trunk"], ["remote", "add", "origin", f"https://github.com/{USER.title()}/{made.path.name}.git"]):
             assert run("git", *command, cwd=made.path).returncode == 0
         made.image = f"ghcr.io/{USER}/{made.path.name}".lower()
         images.append(made.image)
