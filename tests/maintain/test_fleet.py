@@ -15,11 +15,13 @@ import pytest
 from conftest import run, until
 from standin import Handler, served
 
-from dsri_fleet.report import BRANCH, CONFLICTS, TEMPLATE, names
+from dsri_fleet.github import Client, Unreadable
+from dsri_fleet.report import BRANCH, CONFLICTS, TEMPLATE, State, names
 
 TOKEN = "ghp_canary0123456789"
 COMMITS = [f"{n:040x}" for n in range(1, 301)]  # oldest first; a release every fifty
 TAGS = {f"v1.{n}.0": COMMITS[50 * n + 49] for n in range(6)}
+BROKEN = "the connection ends without an answer"
 ORIGIN = f"https://github.com/{TEMPLATE}"
 
 
@@ -40,17 +42,20 @@ class Answer(Handler):
             limit = stand.limits.pop(0) if stand.limits else None
         time.sleep(0.01)
         try:
-            self.reply(*(limit or self.answer(url.path, query)))
+            if limit == BROKEN:
+                self.close_connection = True
+            else:
+                self.reply(*(limit or self.answer(url.path, query)))
         finally:
             with stand.lock:
                 stand.busy -= 1
 
     def answer(self, path, query):
-        if path in (f"/repos/{TEMPLATE}/tags", f"/repos/{TEMPLATE}/commits", "/orgs/octo/repos"):
+        if path in (f"/repos/{TEMPLATE}/tags", f"/repos/{TEMPLATE}/commits", "/orgs/octo/repos", "/users/mona/repos"):
             items = {
                 "tags": [{"name": name, "commit": {"sha": sha}} for name, sha in self.server.tags.items()],
                 "commits": [{"sha": sha, "parents": [{"sha": parent}] if parent else []} for parent, sha in zip([None, *COMMITS], COMMITS)][::-1],
-                "repos": [{"full_name": name, "archived": name.endswith("9"), "fork": False} for name in self.server.cruft],
+                "repos": [{"full_name": name, "archived": name.endswith("9"), "fork": name.endswith("8")} for name in self.server.cruft],
             }[path.rpartition("/")[2]]
             size, page = int(query["per_page"]), int(query.get("page", 1))
             more = {"Link": f'<http://{self.headers["Host"]}{path}?per_page={size}&page={page + 1}>; rel="next"'} if size * page < len(items) else {}
@@ -96,7 +101,7 @@ def call(github, folder, *words, text=None, **env):
     listed.write_text(text if text is not None else "# ours\n" + "".join(f"{name}\n" for name in github.cruft), encoding="utf-8")
     clean = {k: v for k, v in os.environ.items() if k not in ("GH_TOKEN", "GITHUB_TOKEN")}
     return run(sys.executable, "-m", "dsri_fleet", *(words or [str(listed)]), "--state", str(folder / "state"), env={
-        **clean, "GITHUB_API_URL": github.url, "GH_TOKEN": TOKEN, "COLUMNS": "160", **env})
+        **clean, "GITHUB_API_URL": github.url, "GH_TOKEN": TOKEN, "COLUMNS": "160", "HTTP_PROXY": "http://127.0.0.1:9", **env})
 
 
 def test_a_hundred_repositories_are_read_in_seconds_and_every_row_is_right(fleet, tmp_path):
@@ -169,9 +174,47 @@ def test_a_limit_that_lasts_longer_than_may_be_waited_ends_the_run_and_the_next_
     assert again.returncode == 0 and "30 on v1.5.0" in again.stdout and sum("contents" in path for _, path, _ in github.seen) == left[True]
 
 
+@pytest.fixture
+def client(github, monkeypatch):
+    """A client that is stopped where it would wait; `waits` has how long."""
+    monkeypatch.setenv("GITHUB_API_URL", github.url)
+    monkeypatch.setattr("dsri_fleet.github.time.sleep", lambda seconds: None)
+    made = Client(on_wait=lambda until: made.waits.append(until - time.time()) or made.stop())
+    made.waits = []
+    return made
+
+
+@pytest.mark.parametrize("once", [(502, {}, {}), BROKEN])
+def test_what_fails_is_asked_again_three_times_at_most(github, client, once):
+    github.limits = [once, once]
+    assert next(client.pages("/orgs/octo/repos"), None) is None and len(github.seen) == 3
+    github.limits = [once] * 3
+    with pytest.raises(Unreadable, match=r"GitHub answers 502|no answer \(ConnectionError\)"):
+        client.get("/orgs/octo/repos")
+    assert len(github.seen) == 6
+
+
+def test_a_token_without_single_sign_on_is_told_apart(github, client):
+    github.limits = [(403, {}, {"X-GitHub-SSO": "required; url=x"})]
+    with pytest.raises(Unreadable, match="not authorised for the organisation's single sign-on"):
+        client.get("/orgs/octo/repos")
+
+
+@pytest.mark.parametrize("limit, seconds", [((429, {}, {}), 60), ((403, {"message": "You have exceeded a secondary rate limit."}, {}), 60),
+                                            ((200, [], {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": None}), 31)])
+def test_how_long_a_limit_lasts(github, client, limit, seconds):
+    github.limits = [(*limit[:2], {name: value or str(int(time.time()) + 30) for name, value in limit[2].items()})]
+    with pytest.raises(Unreadable, match="interrupted"):
+        for _ in range(2):
+            client.get("/orgs/octo/repos", per_page=1)
+    assert len(client.waits) == len(github.seen) == 1 and seconds - 5 < client.waits[0] <= seconds
+
+
 def test_an_organisation_shows_what_the_template_made(fleet, tmp_path):
     done = call(fleet, tmp_path, "--organisation", "octo")
-    assert "octo/r001" in done.stdout and "x-410" not in done.stdout and "alien" not in done.stdout and "octo/r009" not in done.stdout  # archived
+    assert "octo/r001" in done.stdout and not [name for name in ("x-410", "alien", "octo/r009", "octo/r008") if name in done.stdout]  # made otherwise, archived, forked
+    assert "/repos/octo/x-410" not in [path for _, path, _ in fleet.seen], "it is known to be there"
+    assert "octo/r001" in call(fleet, tmp_path, "--organisation", "mona").stdout, "a user's"
     assert call(fleet, tmp_path, "--organisation", "nobody").stderr.strip() == "No report: not there, or this token cannot see it"
 
 
@@ -215,6 +258,13 @@ def test_an_interrupted_run_ends_at_once(github, tmp_path):
     process.send_signal(2)
     _, text = process.communicate(timeout=5)
     assert process.returncode == 130 and text.strip() == "Interrupted; the same command goes on from here."
+
+
+def test_what_was_read_too_long_ago_is_read_again(tmp_path):
+    (tmp_path / "state").write_text("".join(json.dumps({"at": time.time() - age, "row": {"repository": name}}) + "\n" for name, age in (("octo/old", 3601), ("octo/new", 3500))), encoding="utf-8")
+    state = State(tmp_path / "state", longest_age=3600)
+    state.close()
+    assert state.row("octo/old") is None and state.row("Octo/new") == {"repository": "Octo/new"} and len(state.reused) == 1
 
 
 def test_a_list_takes_addresses_and_comments():
