@@ -156,8 +156,8 @@ def steps(documentation, was_empty, added):
 
 def show(text):
     """Print Markdown: headings without their signs, bold on a terminal; any console can do it."""
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    colour = colour and (POSIX or "WT_SESSION" in os.environ)  # what Windows Terminal sets
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
+    colour = not plain and (POSIX or "WT_SESSION" in os.environ)  # what Windows Terminal sets
     encoding = sys.stdout.encoding or "ascii"
     text = "\n".join(map(wrapped, text.splitlines()))
     text = re.sub(r"(?m)^### (.*)\n*", "\033[1m\\1\033[0m\n" if colour else r"\1\n", text)

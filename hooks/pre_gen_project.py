@@ -147,16 +147,16 @@ def typed(answer):
 
 def again(answers, wrong):
     """The command that asks the wrong ones again and keeps the others."""
-    words = ["cookiecutter", str(CONTEXT.get("_template", "gh:MaastrichtU-IDS/cookiecutter-dsri"))]
-    if CONTEXT.get("_checkout"):
-        words += ["--checkout", str(CONTEXT["_checkout"])]
-    if os.listdir():
-        words += ["-f", "-s"]
+    from shutil import which  # here: it costs as much as the hook, which rarely needs it
+    words = ["cookiecutter"] if which("cookiecutter") else [sys.executable, "-m", "cookiecutter"]
+    words.append(str(CONTEXT.get("_template", "gh:MaastrichtU-IDS/cookiecutter-dsri")))
+    words += ["--checkout", str(CONTEXT["_checkout"])] if CONTEXT.get("_checkout") else []
+    words += ["-f", "-s"] if os.listdir() else []
     output = os.path.dirname(os.getcwd())
     if os.path.realpath(os.environ.get("PWD", "")) != os.path.realpath(output):
         words += ["-o", output]
     words += [key + "=" + typed(answers[key]) for key in RULES if key not in wrong]
-    return " ".join(map(quoted, words))
+    return "& " * (WINDOWS and "-m" in words) + " ".join(map(quoted, words))
 
 
 def outdated():
@@ -191,8 +191,8 @@ def main():
             answer = answers[key]
             shown = repr(answer[:60]) + ("... (%d characters)" % len(answer)) * (len(answer) > 60)
             lines += ["", "  %s: %s" % (key, shown), "    allowed: " + allowed]
-        stop("\n".join(lines + ["", "This asks again and keeps the other answers (Enter takes what "
-                                "is shown):", "", "    " + again(answers, wrong), ""]))
+        lines += ["", "This asks again and keeps the rest (below it, cookiecutter's own report):"]
+        stop("\n".join(lines + ["", "    " + again(answers, wrong), ""]))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -64,17 +65,17 @@ def test_all_wrong_answers_are_said_at_once_and_nothing_is_left(tmp_path):
     assert "description" not in made.text.split("This asks again")[0]
 
 
-def typed(command, folder):
-    """A printed cookiecutter command, run in a shell; its questions are not asked."""
-    command = command.replace("cookiecutter ", f"'{sys.executable}' -m cookiecutter --no-input ", 1)
+def typed(text, folder):
+    """The cookiecutter command that was printed, run in a shell; its questions are not asked."""
+    command = next(line.strip(" &") for line in text.splitlines() if re.match(r"    .*\bcookiecutter \S", line))
+    command = command.replace("cookiecutter ", "cookiecutter --no-input ", 1)
     return subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, encoding="utf-8")
 
 
 def test_the_command_that_runs_again_keeps_the_right_answers(tmp_path):
     name = "It's {{ 'x' }} \"q\" $(id) `id` \\"
     first = bake(tmp_path, project_name=name.replace("{{", "{{ '{{' }}"), port="80")
-    again = next(line.strip() for line in first.text.splitlines() if line.startswith("    cookiecutter "))
-    done = typed(again, tmp_path)
+    done = typed(first.text, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert yaml.safe_load((first.path / "CITATION.cff").read_text(encoding="utf-8"))["title"] == name
 
@@ -84,6 +85,17 @@ def test_the_pull_secret_has_a_name_of_its_own(hook, name, wrong):
     answers = {**{key: many[0] for key, many in RIGHT.items()}, "project_name": "A", "description": "A", "full_name": "A", "github_owner": "a", "stack": "fastapi", "service_account": "default",
                "license": "MIT", "pull_secret_name": name}
     assert set(hook["problems"](answers)) == wrong
+
+
+def test_the_command_that_runs_again_is_found_where_cookiecutter_is_not_on_path(hook, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    answers = dict.fromkeys(hook["RULES"], "x")
+    assert hook["again"](answers, {}).partition(" -m cookiecutter gh:")[0].strip("&' ") == sys.executable
+    for name in ("cookiecutter", "cookiecutter.exe"):
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(0o755)
+    assert hook["again"](answers, {}).startswith("cookiecutter gh:")
 
 
 def test_a_long_route_label_is_refused(tmp_path):
@@ -103,7 +115,7 @@ def test_answers_kept_by_another_version_are_refused_with_the_command_that_takes
     kept.write_text(json.dumps(answers), encoding="utf-8")
     done = run(*replay, "other", cwd=tmp_path, env={**os.environ, "PWD": str(tmp_path)})
     assert done.returncode == 1 and "kept by another version" in done.stderr and not list((tmp_path / "other").iterdir())
-    assert typed(next(line.strip() for line in done.stderr.splitlines() if line.startswith("    cookiecutter ")), tmp_path).returncode == 0
+    assert typed(done.stderr, tmp_path).returncode == 0
     assert yaml.safe_load((tmp_path / "other/kept/CITATION.cff").read_text(encoding="utf-8"))["title"] == name
 
 

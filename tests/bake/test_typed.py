@@ -45,6 +45,7 @@ def test_enter_all_the_way_down(terminal):
     text = answer(child)
     assert child.exitstatus == 0 and os.listdir(here) == ["my-dsri-project"], text
     assert all(f"{n}. " in text for n in range(1, 7)) and "    cd my-dsri-project" in text
+    assert "\x1b" not in text, "a terminal that is dumb gets no control characters"
     flat = " ".join(text.split())
     prompts = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["__prompts__"]
     for prompt in prompts.values():
