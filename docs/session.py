@@ -22,7 +22,7 @@ import pexpect
 HERE = Path(__file__).resolve().parent
 OWNER, NAME, PROJECT = "MaastrichtU-IDS", "clinical-trial-graph", "demo-project"
 TEMPLATE = f"https://github.com/{OWNER}/cookiecutter-dsri"
-TYPED = {"Name of the project": "Clinical trial graph", "What it does": "A knowledge graph of clinical trials.", "GitHub account": "octocat", "Your name": "Mona Octocat",
+TYPED = {"Name of the project": "Clinical trial graph", "What it does": "A knowledge graph of clinical trials.", "Your GitHub account": "octocat", "Your name": "Mona Octocat",
          "Your e-mail": "mona@example.org", "Project on DSRI": PROJECT}
 COLUMNS, ROWS, PAUSE, END = 80, 20, 2.5, 8
 WIDTH, HEIGHT, TOP, LEFT = 8.4, 19, 40, 14  # of a character; of the bar above; beside the text
