@@ -101,7 +101,7 @@ def expected(stack, account, name, app):
     return calls + [
         ["oc", "apply", "-k", "openshift"],
         [*oc, "rollout", "status", f"deployment/{app}", "--timeout=5m"],
-        [*oc, "get", "route", app, "-o", "jsonpath=https://{.spec.host}"],
+        [*oc, "get", "route", app, "-o", "jsonpath=https://{.spec.host}{'\\n'}"],
     ] + ([[*oc, "extract", f"secret/{app}-token", "--to=-"]] if FACTS[stack].get("token_variable") else [])
 
 
