@@ -62,7 +62,7 @@ def test_a_users_file_at_every_path_of_the_template_stays(tmp_path, stack):
 
 def test_what_in_a_users_dockerfile_would_not_run_is_said(mine):
     text = " ".join(bake(mine.parent, "-f", "-s", stack="own-dockerfile").text.split())
-    assert "FROM python:3.12 is pulled from DockerHub" in text
+    assert "FROM python:3.12 is pulled from DockerHub" in text and "(public.ecr.aws/docker/library/python:3.12 is its copy)" in text
     assert "no numeric USER (app)" in text and "no EXPOSE 8080 (but 8501)" in text
 
 

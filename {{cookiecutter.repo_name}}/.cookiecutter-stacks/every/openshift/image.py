@@ -453,7 +453,9 @@ def findings(text, port, anyuid=False):
         elif instruction == "FROM":
             words = [word for word in words if not word.startswith("--")] or [""]
             if pulled(words[0]):
-                found.append((f"FROM {value(words[0])} is pulled from DockerHub", "take the image from ghcr.io, quay.io or registry.access.redhat.com"))
+                official = re.fullmatch(r"(?:[\w.-]*docker\.io/)?(?:library/)?([\w.-]+(?:[:@]\S+)?)", value(words[0]))  # AWS has copies of these
+                copy = f" (public.ecr.aws/docker/library/{official[1]} is its copy)" if official else ""
+                found.append((f"FROM {value(words[0])} is pulled from DockerHub", "take the image from ghcr.io, quay.io or registry.access.redhat.com" + copy))
             # A stage begins with what the one that it is made from has said.
             user, exposed = stages.get(value(words[0]).lower(), ("", []))
             name = value(words[2]).lower() if len(words) > 2 else len(stages)
