@@ -38,7 +38,8 @@ RIGHT = {
 }
 
 
-right = hook("pre_gen_project", _stacks={"fastapi": {}, "own-dockerfile": {}}, __app_name="app")["right"]
+PRE = hook("pre_gen_project", _stacks={"fastapi": {}, "own-dockerfile": {}}, __app_name="app")
+right = PRE["right"]
 
 
 @pytest.mark.parametrize("key, answer", [(k, a) for k, many in WRONG.items() for a in many])
@@ -81,21 +82,21 @@ def test_the_command_that_runs_again_keeps_the_right_answers(tmp_path):
 
 
 @pytest.mark.parametrize("name, wrong", [("app-token", {"pull_secret_name"}), ("app-settings", {"pull_secret_name"}), ("token", set())])
-def test_the_pull_secret_has_a_name_of_its_own(hook, name, wrong):
+def test_the_pull_secret_has_a_name_of_its_own(name, wrong):
     answers = {**{key: many[0] for key, many in RIGHT.items()}, "project_name": "A", "description": "A", "full_name": "A", "github_owner": "a", "stack": "fastapi", "service_account": "default",
                "license": "MIT", "pull_secret_name": name}
-    assert set(hook["problems"](answers)) == wrong
+    assert set(PRE["problems"](answers)) == wrong
 
 
-def test_the_command_that_runs_again_is_found_where_cookiecutter_is_not_on_path(hook, tmp_path, monkeypatch):
+def test_the_command_that_runs_again_is_found_where_cookiecutter_is_not_on_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    answers = dict.fromkeys(hook["RULES"], "x")
-    assert hook["again"](answers, {}).partition(" -m cookiecutter gh:")[0].strip("&' ") == sys.executable
+    answers = dict.fromkeys(PRE["RULES"], "x")
+    assert PRE["again"](answers, {}).partition(" -m cookiecutter gh:")[0].strip("&' ") == sys.executable
     for name in ("cookiecutter", "cookiecutter.exe"):
         (tmp_path / name).write_text("")
         (tmp_path / name).chmod(0o755)
-    assert hook["again"](answers, {}).startswith("cookiecutter gh:")
+    assert PRE["again"](answers, {}).startswith("cookiecutter gh:")
 
 
 def test_a_long_route_label_is_refused(tmp_path):
