@@ -109,7 +109,7 @@ def environment(container, objects):
     for variable in container.get("env", []):
         reference = variable.get("valueFrom", {}).get("configMapKeyRef", {})
         if "valueFrom" not in variable:
-            known[variable["name"]] = filled_in(variable.get("value", ""), known)
+            known[variable["name"]] = filled_in(str(variable.get("value", "")), known)
         elif reference.get("key") in maps.get(reference.get("name"), {}):
             known[variable["name"]] = maps[reference["name"]][reference["key"]]
         else:
