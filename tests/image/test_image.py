@@ -163,6 +163,7 @@ BROKEN = {
     "root only": ("RUN printf '#!/bin/sh\\nchown 0:0 /tmp/x || { echo chown: Operation not permitted; exit 1; }\\n' > /run.sh && chmod +x /run.sh\nCMD [\"/run.sh\"]", "It needs root"),
     "another port": ('CMD ["python3", "-m", "http.server", "8000"]', "It listens on 8000, not on 8080"),
     "its root": ("CMD [\"python3\", \"-c\", \"open('/opt/x', 'w')\"]", "It writes to its own file system"),
+    "fills tmp": ("CMD [\"python3\", \"-c\", \"f = open('/tmp/x', 'wb'); [f.write(b'x' * 2**20) for _ in range(600)]\"]", "It writes more to /tmp"),
     "loopback only": ('CMD ["python3", "-m", "http.server", "8080", "--bind", "127.0.0.1"]', "It listens on 127.0.0.1:8080 only"),
     "ends": ('CMD ["true"]', "It ended by itself with status 0"),
     "no such command": ('CMD ["none-such"]', "The command, or a file that it needs, is not in the image"),
@@ -193,3 +194,32 @@ def test_a_login_that_cannot_be_read_is_not_in_the_way(tmp_path, monkeypatch):
     made = bake(tmp_path, repo_name="offline", openshift_project="offline")
     done = run(sys.executable, str(made / "openshift/image.py"), "rollout", "ghcr.io/a/b@sha256:c")
     assert done.stdout == "oc -n offline set image deployment/offline offline=ghcr.io/a/b@sha256:c\n", done.stderr
+
+
+OWNER_S = """
+configMapGenerator:
+  - name: settings
+    literals: ["page.html=theirs"]
+"""
+
+
+def test_what_its_owner_added_to_the_manifests_is_there_in_the_run_test(docker, tmp_path):
+    """A ConfigMap's file, another port by $(NAME), a probe that is a command, a database that sorts first."""
+    tool("kubectl", "kubernetes.io/docs/tasks/tools")
+    made, name = bake(tmp_path, stack="own-dockerfile"), "ghcr.io/maastrichtu-ids/kg_demo.v1:owner"
+    folder, manifest = made / "openshift", made / "openshift/deployment.yaml"
+    text = manifest.read_text(encoding="utf-8")
+    (folder / "database.yaml").write_text(re.sub(r"(?s)  annotations:.*?\nspec:", "spec:", text, count=1).replace("kg-demo-v1", "a-database").replace("ghcr.io/maastrichtu-ids/kg_demo.v1", "quay.io/none"), encoding="utf-8")
+    text = text.replace("          env:\n", '          args: ["$(PORT)", "--directory", "/srv/pages"]\n          env:\n', 1)
+    text = text.replace("volumeMounts:\n", "volumeMounts:\n            - {name: pages, mountPath: /srv/pages}\n", 1).replace("volumes:\n", "volumes:\n        - {name: pages, configMap: {name: settings}}\n", 1)
+    start, ready, live = text.partition("readinessProbe:\n")
+    ready += "            exec:\n              command: [grep, theirs, /srv/pages/page.html]\n" + live.split("port: http\n", 1)[1]
+    manifest.write_text(start + ready, encoding="utf-8")
+    kustomization = folder / "kustomization.yaml"
+    kustomization.write_text(kustomization.read_text(encoding="utf-8").replace("resources:\n", "resources:\n  - database.yaml\n") + OWNER_S, encoding="utf-8")
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image" / "Dockerfile").write_text(f'FROM {BASE}\nENTRYPOINT ["python3", "-m", "http.server"]\n', encoding="utf-8")
+    build(tmp_path / "image", name)
+    done = check(made, name)
+    run("docker", "image", "rm", "--force", name)
+    assert done.returncode == 0 and "passed: ready on port 8080" in done.stdout, done.stdout + done.stderr

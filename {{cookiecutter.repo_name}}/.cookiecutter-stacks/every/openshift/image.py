@@ -498,6 +498,8 @@ def main(arguments):
 
 def dockerfile(path, port=None):
     """Print what in the Dockerfile at `path` would not run on the cluster, for an application that listens on `port`."""
+    if port and not port.isdigit():
+        stop(f"{port} is no port.", 2)
     try:
         found = findings(Path(path).read_text(encoding="utf-8", errors="replace"), port)
     except OSError as error:
