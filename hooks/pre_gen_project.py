@@ -191,8 +191,8 @@ def main():
             answer = answers[key]
             shown = repr(answer[:60]) + ("... (%d characters)" % len(answer)) * (len(answer) > 60)
             lines += ["", "  %s: %s" % (key, shown), "    allowed: " + allowed]
-        lines += ["", "This asks again and keeps the rest (below it, cookiecutter's own report):"]
-        stop("\n".join(lines + ["", "    " + again(answers, wrong), ""]))
+        stop("\n".join(lines + ["", "This asks again; Enter keeps what was right (cookiecutter's "
+                                "own report follows):", "", "    " + again(answers, wrong), ""]))
 
 
 if __name__ == "__main__":
