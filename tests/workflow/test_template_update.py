@@ -60,7 +60,7 @@ class Hosted:
         committed(top, f"Change {path.rpartition('/')[2]}")
 
     def release(self, path, old, new):
-        self.edit(self.published, STAGED.relative_to(TEMPLATE) / path, old, new)
+        self.edit(self.published, (STAGED.relative_to(TEMPLATE) / path).as_posix(), old, new)
 
     def run(self, secret=None):
         """(exit status, log)"""
