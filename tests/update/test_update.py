@@ -296,6 +296,14 @@ def test_workflow_changes_wait_for_who_may_push_them(owner):
     assert (mine / ".github/workflows/publish.yml").read_text() == (mine.published / STAGED / "every/.github/workflows/publish.yml").read_text()
 
 
+def test_a_workflow_that_waits_is_no_conflict(owner):
+    mine = owner()
+    mine.edit((".github/workflows/publish.yml", "# v7.0.1", "# mine"))
+    mine.release(BASE, ACTION)
+    text = mine.update("--without-workflows")
+    assert set(mine.changed()) == {"Dockerfile"} and "Conflicts" not in text and "not in here\n" in text
+
+
 def test_what_makes_it_impossible_is_said(owner, monkeypatch):
     mine = owner()
     (mine / "untracked").write_text("x")
@@ -337,6 +345,13 @@ def test_the_changelog_between_two_versions_is_quoted(owner):
 @pytest.mark.parametrize("place, left", [("app", True), ("app/", True), ("app/page.html", True), ("*.html", True), ("a*", True), ("page.html", False), ("ap", False), ("*.py", False)])
 def test_a_path_is_left_alone_as_cruft_means_it(place, left):
     assert within("app/page.html", [place]) == left
+
+
+def test_a_description_says_what_its_reader_can_use():
+    first = report.description(Outcome(), "", [], ("v1", "v2"), "x", ADDRESS + ".git", False)
+    again = report.description(Outcome(removed=["a`b"], conflicts={"c": "a message"}), "", [], ("v1", "v1"), "x", "git@example.org:a/b", True)
+    assert f"({ADDRESS}/compare/v1...v2)" in first and "Checks" not in first
+    assert again.startswith("With v1 of the template, as before") and "`c`\n\n```\na message\n```" in again and "\n- `` a`b ``\n" in again and "close it and open it again" in again
 
 
 def test_no_content_ends_a_code_block_and_no_text_is_too_long():
