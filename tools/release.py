@@ -16,6 +16,7 @@ SECTION = re.compile(r"(?ms)^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?\n+(.*?)\n*
 
 
 def numbers(version):
+    """A version's order."""
     return tuple(map(int, version.split(".")))
 
 
@@ -40,7 +41,7 @@ def notes(tag, project, changelog):
         raise ValueError(f"the tag is {tag}, the version in pyproject.toml {version}")
     sections = [section for section in SECTION.findall(changelog) if section[0] != "Unreleased"]
     if not sections or sections[0][0] != version or not sections[0][1]:
-        raise ValueError(f"the newest section of CHANGELOG.md is {'[%s]' % sections[0][0] if sections else 'missing'}, not [{version}] with its date")
+        raise ValueError(f"the newest section of CHANGELOG.md is {f'[{sections[0][0]}]' if sections else 'missing'}, not [{version}] with its date")
     if not sections[0][2]:
         raise ValueError(f"the section [{version}] of CHANGELOG.md is empty")
     return sections[0][2] + "\n"
