@@ -147,9 +147,12 @@ def steps(documentation, was_empty, added):
         commit = command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri", *only)
         first += [command("git", "add", "-f", "--", *added), commit] if added else []
         publish = re.sub(r"    git init.*\n.*\n?", "", publish)
-        if git("remote"):
-            first += [command("git", "push", "-u", "origin", "HEAD")]
+        for remote in sorted(git("remote").split(), key="origin".__ne__)[:1]:  # origin, or another
+            first += [command("git", "push", "-u", remote, "HEAD")]
             publish = publish.split("\n\n")[0] + "\n\n"
+            default = git("symbolic-ref", "--short", "refs/remotes/%s/HEAD" % remote)
+            if default not in ("", remote + "/" + git("branch", "--show-current")):
+                first += ["", "  Merge this branch into %s; that publishes." % default[len(remote) + 1:]]
     publish = publish.replace("\n\n", "\n\n" + "\n".join(first) + "\n", 1).rstrip()
     return publish + "\n\n" + deploy
 

@@ -78,6 +78,13 @@ def test_the_added_files_are_added_to_git_by_name(mine):
     assert "git add -f -- .gitattributes" in text and "git push -u origin HEAD" in text and "gh repo create" not in text
 
 
+def test_another_branch_of_another_remote_is_pushed_and_what_publishes_it_is_said(mine):
+    for command in (["remote", "add", "upstream", "https://example.org/x.git"], ["symbolic-ref", "refs/remotes/upstream/HEAD", "refs/remotes/upstream/main"], ["checkout", "-q", "-b", "idea"]):
+        assert run("git", *command, cwd=mine).returncode == 0
+    text = bake(mine.parent, "-f", "-s", stack="own-dockerfile").text
+    assert "    git push -u upstream HEAD\n\n  Merge this branch into main; that publishes.\n\n2. " in text and "gh repo create" not in text
+
+
 @pytest.mark.parametrize("name", STAGING)
 def test_a_taken_staging_name_is_refused(mine, name):
     (mine / name).mkdir()
