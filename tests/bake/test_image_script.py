@@ -22,6 +22,8 @@ DOCKERFILES = {  # what: (a Dockerfile, what is found)
     "another escape": ("# escape=`\nFROM quay.io/x\nRUN a `\n  USER b\nWORKDIR C:\\" + END, []),
     "a second directive": ("# check=skip=all\n#Syntax = docker/dockerfile:1\nFROM quay.io/x" + END, ["its syntax line is pulled from DockerHub (docker/dockerfile:1)"]),
     "no directive after a comment": ("# c\n# syntax=docker/dockerfile:1\nFROM quay.io/x" + END, []),
+    "a stage that is not built": ("FROM quay.io/x AS b\nFROM b AS dev\nCOPY --from=tools /a /a\nFROM php AS unused\nFROM b" + END, []),
+    "stages that are": ("FROM node AS b\nFROM ruby AS c\nFROM php AS Test\nFROM quay.io/x\nCOPY --from=0 /a /a\nRUN --mount=from=c,target=/x true" + END, [f"FROM {image} {HUB}" for image in ("node", "ruby", "php")]),
     "a mount": ("FROM quay.io/x\nRUN --mount=type=bind,from=nginx:1,target=/x --mount=from=ghcr.io/y,target=/y true" + END, [f"RUN --mount=from=nginx:1 {HUB}"]),
     "a mount of a stage": ("FROM quay.io/x AS b\nFROM quay.io/x\nRUN --mount=from=B,target=/x --mount=from=0,target=/y true" + END, []),
     "what BuildKit sets": ("FROM quay.io/x AS base-amd64\nFROM --platform=$BUILDPLATFORM base-${TARGETARCH}" + END, []),

@@ -428,7 +428,7 @@ def findings(text, port, anyuid=False):
     (directives, lines), found = instructions(text), []
     # What BuildKit sets by itself; with what the file sets itself, it is all that the workflow's build knows.
     known = {"TARGETPLATFORM": "linux/amd64", "TARGETOS": "linux", "TARGETARCH": "amd64", "BUILDPLATFORM": "linux/amd64", "BUILDOS": "linux", "BUILDARCH": "amd64"}
-    stages, user, exposed = {}, "", []
+    stage, stages, needs, pulls, user, exposed = "", {}, {"": []}, [], "", []
     if dockerhub(directives.get("syntax", "")):
         found.append((f"its syntax line is pulled from DockerHub ({directives['syntax']})", "leave the line out; the builder has a frontend of its own"))
 
@@ -452,23 +452,33 @@ def findings(text, port, anyuid=False):
             known.update((key, value(given)) for key, equals, given in (word.partition("=") for word in words) if equals)
         elif instruction == "FROM":
             words = [word for word in words if not word.startswith("--")] or [""]
+            stage = value(words[2]).lower() if len(words) > 2 else str(len(stages))
             if pulled(words[0]):
                 official = re.fullmatch(r"(?:[\w.-]*docker\.io/)?(?:library/)?([\w.-]+(?:[:@]\S+)?)", value(words[0]))  # AWS has copies of these
                 copy = f" (public.ecr.aws/docker/library/{official[1]} is its copy)" if official else ""
-                found.append((f"FROM {value(words[0])} is pulled from DockerHub", "take the image from ghcr.io, quay.io or registry.access.redhat.com" + copy))
+                pulls.append((f"FROM {value(words[0])} is pulled from DockerHub", "take the image from ghcr.io, quay.io or registry.access.redhat.com" + copy, stage))
             # A stage begins with what the one that it is made from has said.
             user, exposed = stages.get(value(words[0]).lower(), ("", []))
-            name = value(words[2]).lower() if len(words) > 2 else len(stages)
+            needs[stage] = [value(words[0]).lower()]
         elif instruction in ("COPY", "RUN"):
             option = r"--from=(\S+)" if instruction == "COPY" else r"--mount=(?:\S*,)?from=([^\s,]+)"
-            for image in filter(pulled, re.findall(option, rest)):
-                found.append((f"{instruction} {'--from' if instruction == 'COPY' else '--mount=from'}={image} is pulled from DockerHub", "take it from an image in another registry"))
+            images = re.findall(option, rest)
+            needs[stage] += [dict(enumerate(stages)).get(int(one), "") if one.isdigit() else one for one in (value(image).lower() for image in images)]
+            for image in filter(pulled, images):
+                pulls.append((f"{instruction} {'--from' if instruction == 'COPY' else '--mount=from'}={image} is pulled from DockerHub", "take it from an image in another registry", stage))
         elif instruction == "USER" and words:
             user = value(words[0])
         elif instruction == "EXPOSE":
             exposed = exposed + [value(word) for word in words]
         if instruction in ("FROM", "USER", "EXPOSE") and (stages or instruction == "FROM"):
-            stages[name] = (user, exposed)
+            stages[stage] = (user, exposed)
+    # Only what the last stage, or the one named test, takes something from is built.
+    built, more = set(), [stage, "test"]
+    while more:
+        one = more.pop()
+        more += needs.get(one, []) if one not in built else []
+        built.add(one)
+    found += [(what, cure) for what, cure, where in pulls if where in built]
     # A variable of that name is set by the base image, to a number.
     if not anyuid and not re.fullmatch(r"[1-9]\d*(:.+)?|\$\{?\w*UID\}?(:.+)?", user):
         what = "its last stage has no numeric USER" + (f" ({user})" if user else "")
