@@ -147,7 +147,7 @@ def steps(documentation, was_empty, added):
         commit = command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri", *only)
         first += [command("git", "add", "-f", "--", *added), commit] if added else []
         publish = re.sub(r"    git init.*\n.*\n?", "", publish)
-        for remote in sorted(git("remote").split(), key="origin".__ne__)[:1]:  # origin, or another
+        for remote in sorted(git("remote").split(), key="origin".__ne__)[:1]:  # or another
             first += [command("git", "push", "-u", remote, "HEAD")]
             publish = publish.split("\n\n")[0] + "\n\n"
             default = git("symbolic-ref", "--short", "refs/remotes/%s/HEAD" % remote)
