@@ -152,7 +152,8 @@ def steps(documentation, was_empty, added):
             publish = publish.split("\n\n")[0] + "\n\n"
             default = git("symbolic-ref", "--short", "refs/remotes/%s/HEAD" % remote)
             if default not in ("", remote + "/" + git("branch", "--show-current")):
-                first += ["", "  Merge this branch into %s; that publishes." % default[len(remote) + 1:]]
+                into = default.partition("/")[2]
+                first += ["", "  Merge this branch into %s; that publishes." % into]
     publish = publish.replace("\n\n", "\n\n" + "\n".join(first) + "\n", 1).rstrip()
     return publish + "\n\n" + deploy
 
