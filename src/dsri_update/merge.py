@@ -117,7 +117,6 @@ class Merge:
             result.pop(path, None)
             result.update({path: mine[path]} if path in mine else {})
 
-        moved = self.git("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-only", first, "yours").split("\0") if set(mine) - set(base) else []
         for path, (stages, message) in conflicts.items():
             text = self.content(result[path]) if path in result and stages == {1, 2, 3} else ""
             if "<<<<<<< " in text and "\n>>>>>>> " in text:
@@ -130,12 +129,11 @@ class Merge:
                 out.unshipped.append(path)
             else:
                 out.conflicts[path] = message
-        # Whatever git made of it: no file of the owner's goes that the template did not make and take back, none of
-        # theirs that the template never made changes, and nothing comes that neither side has.
-        for path, entry in mine.items():
-            foreign = path not in base and path not in moved and path not in out.conflicts
-            if (path not in result and (path not in base or path in theirs)) or (foreign and result.get(path) != entry):
-                result[path] = entry
+        # Whatever git made of it: no file of the owner's goes that the template did not make and take back, and nothing
+        # comes that neither side has.
+        for path in mine:
+            if path not in result and (path not in base or path in theirs):
+                keep(path)
         result = {path: entry for path, entry in result.items() if path in mine or path in theirs}
         for path in sorted({*result, *mine}):
             if result.get(path) == mine.get(path):

@@ -142,6 +142,15 @@ def test_a_moved_file_gets_its_change_and_a_removed_one_stays_away(owner):
     assert "## Changed in the template, not here any more" in text and "\n- `Dockerfile`\n" in text and "- `my-route.yaml`" in text
 
 
+def test_a_file_that_is_in_two_places_now_gets_its_change_in_one_of_them(owner):
+    mine = owner()
+    text = (mine / "openshift/route.yaml").read_text()
+    mine.edit(("openshift/route.yaml", None), ("one/way.yaml", text), ("two/way.yaml", text))
+    mine.release(RULE)
+    text, (changed, *others) = mine.update(), mine.changed()
+    assert not others and f"\n- `{changed}`" in text and "termination: reencrypt" in (mine / changed).read_text()
+
+
 def test_a_new_file_comes_to_its_own_place_where_the_owner_moved_the_folder(owner):
     mine = owner()
     (mine / "openshift").rename(mine / "deploy")
