@@ -58,6 +58,7 @@ def table(*rows):
 
 
 def code(text):
+    """Markdown's code."""
     return f"`{text}`"
 
 

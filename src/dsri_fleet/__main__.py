@@ -30,6 +30,7 @@ def cache_folder():
 
 
 def arguments(words):
+    """The command line's words, or this process's where they are None, as argparse gives them."""
     parser = argparse.ArgumentParser(prog="dsri-fleet", description=__doc__.partition(": ")[2], epilog=(
         "The token comes from GH_TOKEN, GITHUB_TOKEN or `gh auth token`; reading private repositories needs one that may. "
         "Exit status: 0 all was read, 1 some repositories could not be, 2 there is no report."))
@@ -69,6 +70,7 @@ def summary(rows, newest):
 
 
 def main(words=None):
+    """Run the command; its exit status (see `arguments`)."""
     given = arguments(words)
     out, err = Console(), Console(stderr=True)
     start, state = time.monotonic(), None

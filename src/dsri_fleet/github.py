@@ -39,7 +39,8 @@ def find_token():
 
 
 class Client:
-    """`get` may be called by many threads. `on_wait` is told until when (time.time()) the limit makes all of them wait."""
+    """Reads GitHub's API, by many threads at once; Unreadable is what cannot be read, Exhausted (`longest_wait`, in seconds) what may
+    be read later. `on_wait` is told until when (time.time()) the limit makes all of them wait."""
 
     def __init__(self, token=None, longest_wait=900, on_wait=lambda until: None):
         self.api = address()

@@ -156,6 +156,7 @@ class State:
             self._write({"at": time.time(), "row": row})
 
     def close(self):
+        """Let the file go; the rows stay."""
         self._file.close()
 
 

@@ -114,6 +114,7 @@ def update(wanted=None, may_write_workflows=True, checks=False):
 
 
 def main(words=None):
+    """Run the command; ends with the reason, and status 1, where there is no update."""
     parser = argparse.ArgumentParser(prog="dsri-update", description=__doc__.partition(": ")[2])
     parser.add_argument("--checkout", metavar="NAME", help="the branch, tag or commit of the template (default: its newest release)")
     parser.add_argument("--hand-over", type=Path, metavar="FOLDER", help="change nothing here: put the patch and the pull request into this folder, for the workflow")
