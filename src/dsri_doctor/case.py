@@ -11,14 +11,14 @@ from dsri_doctor.look import owned, template_of
 Finding = namedtuple("Finding", "name what why mend says warning", defaults=([], [], False))
 
 # The order in which to mend: what stands earlier hides what stands later.
-ORDER = """no-tool no-manifests bad-config not-logged-in unreachable no-project no-workload publish-denied publish-failed never-published
+ORDER = """no-tool no-manifests bad-config not-logged-in unreachable no-project no-workload scaled-down paused publish-denied publish-failed never-published
 no-account no-pull-secret pull-secret-missing pull-secret-broken pull-secret-type pull-secret-registry pull-secret-token pull-secret-not-linked
 image-name image-missing token-refused image-platform pull-limit registry-unreachable pull-failed
-scaled-down paused quota resources-missing maxima security-context pod-refused
+quota resources-missing maxima security-context pod-refused
 claim-missing claim-not-bound volume-not-mounted volume-held no-room not-scheduled
 config-missing user-not-numeric evicted out-of-memory exec-format command-missing volume-read-only root-read-only low-port permission
-liveness crash job-failed probe-port wrong-port health-path probe-failed rollout-stuck starting
-anyuid-lost object-missing service-port service-no-pods route-service route-no-host route-refused mixed-images old-image
+liveness crash job-failed terminating probe-port wrong-port health-path probe-failed rollout-stuck starting
+anyuid-lost object-missing service-port service-no-pods service-shared route-service route-no-host route-refused mixed-images old-image
 token-ends token-too-wide restarted""".split()
 TOKEN_PAGE = "https://github.com/settings/tokens/new?scopes=read:packages"
 
@@ -39,19 +39,24 @@ class Case:
         self.kind = self.workload["kind"] if self.workload else (self.expected.get("workload") or {}).get("kind", "Deployment")
         self.template = template_of(self.workload or self.expected.get("workload") or {})
         self.account = self.template.get("serviceAccountName") or "default"
-        self.containers = {c["name"]: c for c in self.template.get("containers", [])}
-        self.pods = [p for p in facts["pods"] if not p["metadata"].get("deletionTimestamp")]
+        self.containers = {c["name"]: c for c in (self.template.get("initContainers") or []) + self.template.get("containers", [])}
+        # A pod that failed as a whole stays to be looked at, but for a run's; its controller has made another one.
+        self.failed = [p for p in facts["pods"] if p.get("status", {}).get("phase") == "Failed" and self.kind not in ("CronJob", "Job")]
+        self.pods = [p for p in facts["pods"] if not p["metadata"].get("deletionTimestamp") and p not in self.failed]
         self.newest = None
         if self.kind == "Deployment" and self.workload:
             revision = self.workload["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision")
             self.newest = next((s for s in facts["sets"] if s["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision") == revision), None)
         self.older = [p for p in self.pods if self.newest and not owned([p], self.newest)]
+        if self.kind == "StatefulSet" and self.workload:
+            revision = self.workload.get("status", {}).get("updateRevision")
+            self.older = [p for p in self.pods if p["metadata"].get("labels", {}).get("controller-revision-hash", revision) != revision]
         self.current = [p for p in self.pods if p not in self.older]
         self.broken = [p for p in self.current if not settled(p)]
         self.events = facts["events"] or []
         self.literal = {v["value"] for c in self.containers.values() for v in c.get("env") or []
                         if v.get("value") and re.search(r"(?i)pass|secret|token|key|credential|dsn|cookie", v["name"])}
-        self.findings = []
+        self.findings, self.said = [], set()
 
     # Words for people
 
@@ -67,18 +72,25 @@ class Case:
 
     def change(self, what, command=None):
         """The lines that change the workload: in the file, where there is one, else by a command."""
+        again = self.restart() if self.kind == "CronJob" and self.facts["jobs"] else []
         if self.expected:
-            return [f"in {self.file()}: {what}", self.apply()]
-        return [self.command(command)] if command else [self.command(f"edit {self.kind.lower()} {self.name}"), f"there: {what}"]
+            return [f"in {self.file()}: {what}", self.apply(), *again]
+        if self.kind == "Job":  # its pods' specification cannot be changed
+            return [self.command(f"delete job {self.name}"), f"make it again with: {what}"]
+        return [self.command(command), *again] if command else [self.command(f"edit {self.kind.lower()} {self.name}"), f"there: {what}", *again]
 
     def publish(self):
         return "git push (the workflow publishes the image)" if self.expected else "build and push the image again"
 
     def restart(self):
+        last = self.facts["jobs"][-1] if self.facts["jobs"] else None
+        ended = last and any(c["type"] in ("Failed", "Complete") and c["status"] == "True" for c in last["status"].get("conditions") or [])
         if self.kind == "CronJob":
-            return [self.command(f"create job {self.name}-{self.now:%m%d%H%M} --from=cronjob/{self.name}")]
-        if self.kind == "Job":
-            return [self.command(f"delete job {self.name}") + ", then make it again"]
+            # One that still tries would run beside the new one.
+            return ([self.command(f"delete job {last['metadata']['name']}")] if last and not ended else []) + \
+                [self.command(f"create job {self.name}-{self.now:%m%d%H%M} --from=cronjob/{self.name}")]
+        if self.kind == "Job":  # until it has ended its pod tries again by itself
+            return [self.command(f"delete job {self.name}"), "make it again"] if ended else []
         if self.kind == "DeploymentConfig":
             return [self.command(f"rollout latest dc/{self.name}")]
         return [self.command(f"rollout restart {self.kind.lower()}/{self.name}")] if self.workload else []
@@ -86,14 +98,20 @@ class Case:
     def secret(self, name, replace=False, host="ghcr.io", then=()):
         """The lines that put a new token in the pull secret, leave none in the shell's history, and go on; to be pasted whole."""
         known = (self.facts["secrets"].get(name) or {}).get("registries", {})
-        user = self.expected.get("user") or next((entry["user"] for place, entry in known.items() if host in place), None) or "GITHUB_USER"
+        user = self.expected.get("user") or next((entry["user"] for place, entry in known.items() if host in place and "@" not in entry["user"]), None) or "GITHUB_USER"
         lines = [f"a classic token of {user}, read:packages only: {TOKEN_PAGE}"] if host == "ghcr.io" else []
+        others = [place for place in sorted(known) if host not in place and not replace]
+        lines += [f"{name} has logins for {', '.join(others)}, too; this leaves them out: put them into a secret of their own"] if others and any(host in place for place in known) else []
         lines += ["in PowerShell: openshift/README.md, step 4, then the last line; else:"] if self.expected else []
         create = f"create secret docker-registry {name} --docker-server={host} --docker-username={user}"
         commands = [self.command(f"delete secret {name}")] if replace else []
         commands += [self.command(f'{create} --docker-password="$GHCR_TOKEN" --dry-run=client -o yaml |'), "  " + self.command("apply --server-side --force-conflicts -f -"), *then]
         joined = [f"  {command}" + ("" if command.endswith("|") else " &&") for command in commands[:-1]] + [f"  {commands[-1]} )"]
         return [*lines, "( trap 'stty echo' EXIT; trap 'exit 130' INT", "  printf 'Token: '; stty -echo; read -r GHCR_TOKEN; stty echo; echo", *joined]
+
+    def one(self, container):
+        """The option of `set resources` that names one container of several."""
+        return f" -c {container}" if len(self.containers) > 1 else ""
 
     def link(self, secret):
         if self.facts["tool"] == "oc":
@@ -102,22 +120,30 @@ class Case:
         return [self.command(f"patch serviceaccount {self.account} -p ") + "'{\"imagePullSecrets\":[" + ",".join(f'{{"name":"{n}"}}' for n in links) + "]}'"]
 
     def logs(self, pod, container, previous=False):
-        words = f"logs {pod['metadata']['name']}" if self.kind in ("CronJob", "Job") else f"logs {self.kind.lower()}/{self.name}"
+        # Of several pods the tools take one that is ready.
+        one = self.kind not in ("CronJob", "Job") and len(self.pods + self.facts["besides"]) == 1
+        words = f"logs {self.kind.lower()}/{self.name}" if one else f"logs {pod['metadata']['name']}"
         return self.command(words + (f" -c {container}" if len(self.containers) > 1 else "") + (" --previous" if previous else ""))
 
-    def say(self, text, image=None):
-        """A message of the cluster, bounded, with nothing secret in it; an image's name is not repeated in it."""
+    def say(self, text, image=None, ours=True):
+        """A message of the cluster, bounded, with nothing secret in it; an image's name is not repeated in it. Where it has words of the
+        application or its manifest in it (a command, an address, a probe's output), it is not `ours`."""
         # OpenShift adds what the application answered to its probe.
         text, body, answer = (text or "").partition("\nbody:")
-        text = re.sub(r"\s+", " ", hide(text, self.literal, ours=True) + (" " + hide(answer, self.literal) if body else "")).strip()
+        text = re.sub(r"\s+", " ", hide(text, self.literal, ours=ours) + (" " + hide(answer, self.literal) if body else "")).strip()
         if image:
             text = re.sub(rf'(: )?"?{re.escape(image)}"?(?=[: ]|$)', lambda m: m[1] or "it", text)
         return [text if len(text) <= 400 else text[:399] + "…"] if text else []
 
-    def add(self, name, what, why="", mend=(), says=(), warning=False):
+    def add(self, name, what, why="", mend=(), says=(), warning=False, of=None):
+        """Add a finding once; for each container (`of`) of several once, and with its name."""
         assert name in ORDER, name
-        if name not in [f.name for f in self.findings]:
-            self.findings.append(Finding(name, what, why, list(mend), list(says), warning))
+        if (name, of) in self.said or of is None and self.has(name):
+            return
+        self.said.add((name, of))
+        if of in self.containers and len(self.containers) > 1:
+            what = re.sub("^(It|The container)\\b", f"The container {of}", what)
+        self.findings.append(Finding(name, what, why, list(mend), list(says), warning))
 
     def has(self, *names):
         return any(f.name in names for f in self.findings)

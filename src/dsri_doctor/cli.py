@@ -86,7 +86,8 @@ def summary(facts):
     images = sorted({m[0][:19] for p in facts["pods"] for s in p.get("status", {}).get("containerStatuses") or [] for m in [re.search(r"sha256:[0-9a-f]{64}", s.get("imageID") or "")] if m})
     if workload["kind"] in ("CronJob", "Job"):
         job = facts["jobs"][-1] if facts["jobs"] else None
-        return [f"The last run is {job['metadata']['name']}: {job['status'].get('succeeded', 0)} of {job['spec'].get('completions', 1)} done."] if job else ["No run was started yet."]
+        return [f"The last run is {job['metadata']['name']}: {job['status'].get('succeeded', 0)} of {job['spec'].get('completions', 1)} done."] if job else \
+            [f"Of its runs none is kept; the last one was at {status['lastScheduleTime']}." if status.get("lastScheduleTime") else "No run was started yet."]
     return [f"{status.get('readyReplicas', 0)} of {workload['spec'].get('replicas', 1)} pods ready" + (f"; image {', '.join(images)}." if images else ".")]
 
 
@@ -100,7 +101,7 @@ def main(words=None):
         facts, found = diagnose(options)
         status = 1 if found else 0
         notes = list(summary(facts))
-        if running_still(facts) and found:
+        if running_still(facts):
             notes.append("The release before still answers, until the newest one is ready.")
         if facts["unseen"] and not any(f.name == "no-project" for f in found):
             notes.append(f"Not looked at, as you may not read them: {', '.join(facts['unseen'])}.")

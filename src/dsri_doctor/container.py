@@ -21,33 +21,46 @@ def starting(case):
         reason, said = waiting.get("reason", ""), case.say(waiting.get("message"))
         if reason == "CreateContainerConfigError":
             text = waiting.get("message", "")
-            absent = re.search(r'(secret|configmap) "([^"]+)" not found', text, re.IGNORECASE) or re.search(r"couldn't find key \S+ in (Secret|ConfigMap) (?:\S+/)?([\w.-]+)", text, re.IGNORECASE)
+            absent = re.search(r'(secret|configmap) "([^"]+)" not found', text, re.IGNORECASE) or re.search(r"couldn't find key (\S+) in (Secret|ConfigMap) (?:\S+/)?([\w.-]+)", text, re.IGNORECASE)
             if re.search(r"runAsNonRoot|non-numeric|run as root", text):
                 case.add("user-not-numeric", "The image's user is root, or a name.", "The cluster has to see from a number that it is not root.", ["in the Dockerfile, before CMD: USER 1001:0", case.publish()], said)
             elif absent:
-                missing_config(case, absent[1], absent[2], said)
+                missing_config(case, *absent.groups()[-2:], said, key=absent[1] if len(absent.groups()) == 3 else None)
             else:
                 case.add("config-missing", "Something that the container's settings name is not there.", "", [case.command(f"describe pod {pod['metadata']['name']}")], said)
             continue
         if reason in ("CreateContainerError", "RunContainerError"):
-            cannot_start(case, pod, status, waiting.get("message", ""), said)
+            cannot_start(case, pod, status, waiting.get("message", ""), case.say(waiting.get("message"), ours=False))
             continue
         ended = state.get("terminated") or status.get("lastState", {}).get("terminated")
-        if not ended or "running" in state and ended.get("reason") != "OOMKilled" and not case_loops(status):
+        if not ended or "running" in state and ended.get("reason") != "OOMKilled" and not case_loops(case, status):
             continue
         if ended.get("reason") in ("StartError", "ContainerCannotRun"):
-            cannot_start(case, pod, status, ended.get("message", ""), case.say(ended.get("message")))
+            cannot_start(case, pod, status, ended.get("message", ""), case.say(ended.get("message"), ours=False))
         elif case.kind in ("CronJob", "Job") and ended.get("exitCode") == 0:
             continue
         else:
             why_it_ended(case, pod, status, ended)
-    for pod in case.current:
-        if pod.get("status", {}).get("reason") == "Evicted" and (case.broken == case.current or not any(settled(p) for p in case.current)):
-            case.add("evicted", "The pod was put off its node.", "", case.change("a higher request for what the message names, or write less to /tmp"), case.say(pod["status"].get("message")))
+    for pod in case.failed:
+        ended = max((when(c.get("lastTransitionTime")) for c in pod["status"].get("conditions") or [] if c.get("lastTransitionTime")), default=case.now)
+        if pod["status"].get("reason") == "Evicted" and (case.now - ended).total_seconds() < 86400:
+            evicted(case, pod["status"].get("message", ""))
 
 
-def case_loops(status):
-    return status.get("restartCount", 0) >= 2
+def case_loops(case, status):
+    """Whether a container that runs is between two ends: the cluster waits at most five minutes between them."""
+    began = when(status["state"]["running"].get("startedAt"))
+    return status.get("restartCount", 0) >= 2 and (not began or (case.now - began).total_seconds() < 600)
+
+
+def evicted(case, text):
+    """One that another pod has followed is a warning: that one may go the same way."""
+    volume, limit = re.search(r'EmptyDir volume "([^"]+)" exceeds', text), re.search(r"limit(s of containers)?\b", text)
+    what = f"emptyDir.sizeLimit of the volume {volume[1]}: more" if volume else "resources.limits.ephemeral-storage: more" if limit else "a higher request for what the message names"
+    one = next(iter(case.containers.values())) if len(case.containers) == 1 else {}
+    more = double(one.get("resources", {}).get("limits", {}).get("ephemeral-storage"))
+    case.add("evicted", "A pod was put off its node.", "", case.change(
+        f"{what}; or write less", f"set resources {case.kind.lower()}/{case.name} --limits=ephemeral-storage={more}" if one and limit and not volume else None), case.say(text), warning=any(settled(p) for p in case.current))
 
 
 def cannot_start(case, pod, status, text, said):
@@ -57,23 +70,27 @@ def cannot_start(case, pod, status, text, said):
     elif re.search(r"no such file|not found", text, re.IGNORECASE):
         command_missing(case, status, said)
     elif re.search(r"permission denied", text, re.IGNORECASE):
-        case.add("permission", "The container's command may not be run by any user of group 0.", "", ["in the Dockerfile: RUN chmod +x COMMAND && chgrp -R 0 FOLDER && chmod -R g=u FOLDER", case.publish()], said)
+        not_to_be_run(case, status, said)
     elif re.search(r"deadline exceeded|timed? ?out", text, re.IGNORECASE) and claims_of(case):
         case.add("volume-not-mounted", "The container is not made in time.", "A large volume is relabelled at each start, unless its pod has runtimeClassName: selinux.",
                  case.change("runtimeClassName: selinux, with the annotation io.kubernetes.cri-o.TrySkipVolumeSELinuxLabel: \"true\""), said)
     else:
-        case.add("crash", "The container cannot be started.", "", [case.command(f"describe pod {pod['metadata']['name']}")], said)
+        case.add("crash", "The container cannot be started.", "", [case.command(f"describe pod {pod['metadata']['name']}")], said, of=status["name"])
 
 
 def exec_format(case, pod, status, said):
     image = next((c.get("image", "") for n, c in case.containers.items() if n == status["name"]), "IMAGE").partition("@")[0]
     case.add("exec-format", "The image was built for another processor (exec format error).", "DSRI is linux/amd64; a Mac with an M chip builds for arm64. A script without its #! line says the same.",
-             ["git push (the workflow builds for linux/amd64)" if case.expected else f"docker build --platform linux/amd64 -t {image} . && docker push {image}"] + case.restart(), said)
+             ["git push (the workflow builds for linux/amd64)" if case.expected else f"docker build --platform linux/amd64 -t {image} . && docker push {image}"] + case.restart(), said, of=status["name"])
+
+
+def not_to_be_run(case, status, said):
+    case.add("permission", "The container's command may not be run by a user of group 0.", "", ["in the Dockerfile: RUN chmod +x COMMAND && chgrp -R 0 FOLDER && chmod -R g=u FOLDER", case.publish()], said, of=status["name"])
 
 
 def command_missing(case, status, said):
     case.add("command-missing", "The container's command is not in the image.", "A typing error, a file left out by .dockerignore, or Windows line ends in a script.",
-             case.change("command", None) if case.containers.get(status["name"], {}).get("command") else ["correct CMD or ENTRYPOINT in the Dockerfile", case.publish()], said)
+             case.change("command", None) if case.containers.get(status["name"], {}).get("command") else ["correct CMD or ENTRYPOINT in the Dockerfile", case.publish()], said, of=status["name"])
 
 
 def why_it_ended(case, pod, status, ended):
@@ -87,26 +104,36 @@ def why_it_ended(case, pod, status, ended):
         limit = container.get("resources", {}).get("limits", {}).get("memory")
         more = double(limit)
         case.add("out-of-memory", f"It took more memory than its limit{f' of {limit}' if limit else ''}, and was ended.", "",
-                 case.change(f"resources.limits.memory: {more}, or less in memory", f"set resources {case.kind.lower()}/{case.name} -c {name} --limits=memory={more}"), said[-2:])
+                 case.change(f"resources.limits.memory: {more}, or less in memory", f"set resources {case.kind.lower()}/{case.name} -c {name} --limits=memory={more}"), said[-2:], of=name)
     elif re.search(r"exec format error", log, re.IGNORECASE):
         exec_format(case, pod, status, said)
-    elif killed_by_probe(case, pod):
-        case.add("liveness", "The liveness probe fails, so the cluster ends the container again and again.", "", case.change("livenessProbe: the path and port that it answers on, or more time") + show, case.say(killed_by_probe(case, pod)))
+    elif killed_by_probe(case, pod, name):
+        case.add("liveness", "The liveness probe fails, so the cluster ends the container again and again.", "", case.change("livenessProbe: the path and port that it answers on; a startupProbe, where it starts slowly") + show, case.say(killed_by_probe(case, pod, name), ours=False), of=name)
+    elif never_started(case, pod, status, code):
+        case.add("liveness", "The startup probe never succeeds, so the cluster ends the container again and again.", "",
+                 case.change("startupProbe: the path and port that it answers on, or a higher failureThreshold") + show, case.say(never_started(case, pod, status, code), ours=False), of=name)
+    elif case.events_of(pod, reasons=("FailedPostStartHook",)) and (container.get("lifecycle") or {}).get("postStart") and code in (137, 143):
+        case.add("crash", "Its postStart hook fails, so the cluster ends it.", "", case.change("lifecycle.postStart: a command that ends well") + show, said, of=name)
     elif re.search(READ_ONLY, log, re.IGNORECASE):
-        read_only(case, container, log, said)
+        read_only(case, name, container, log, said)
     elif low_ports(container) and re.search(DENIED, log, re.IGNORECASE) or re.search(LOW_PORT, log, re.IGNORECASE):
         case.add("low-port", "It listens on a port below 1024, which only root may.", "",
-                 case.change("containerPort and PORT: 8080 (the application has to listen there)"), said)
-    elif re.search(DENIED, log, re.IGNORECASE) or code == 126:
+                 case.change("containerPort and PORT: 8080 (the application has to listen there)"), said, of=name)
+    elif code == 126:
+        not_to_be_run(case, status, said)
+    elif re.search(DENIED, log, re.IGNORECASE):
         case.add("permission", "It reads or writes what a random user of group 0 may not.", f"It runs as user {pod['spec'].get('securityContext', {}).get('runAsUser', 'of the project')}, group 0.",
-                 ["in the Dockerfile: RUN chgrp -R 0 FOLDER && chmod -R g=u FOLDER; HOME and caches below /tmp", case.publish()], said)
+                 ["in the Dockerfile: RUN chgrp -R 0 FOLDER && chmod -R g=u FOLDER; HOME and caches below /tmp", case.publish()], said, of=name)
     elif code == 127:
         command_missing(case, status, said)
     elif case.kind in ("CronJob", "Job"):
         return
     else:
         what = "It ends by itself, with status 0: a service has to keep running." if code == 0 else f"It ends by itself, with status {code}."
-        case.add("crash", what, "Its log says why." if said else "Its log is empty.", show, said)
+        why = "Its log says why." if said else "Its log is empty."
+        if code in (137, 143):
+            why += " It was ended from outside: by its liveness probe, or for want of memory on the node."
+        case.add("crash", what, why, show, said, of=name)
 
 
 def double(limit):
@@ -119,12 +146,24 @@ def low_ports(container):
         [v["value"] for v in container.get("env") or [] if v["name"] == "PORT" and str(v.get("value", "")).isdigit() and int(v["value"]) < 1024]
 
 
-def killed_by_probe(case, pod):
-    events = case.events_of(pod, reasons=PROBED)
-    return next((e["message"] for e in events if e.get("message", "").startswith("Liveness")), None)
+def probes_of(case, pod, name):
+    """The events of a container's probes."""
+    return [e for e in case.events_of(pod, reasons=PROBED) if e["involvedObject"].get("fieldPath", name).endswith((name, f"{{{name}}}"))]
 
 
-def read_only(case, container, log, said):
+def killed_by_probe(case, pod, name):
+    return next((e["message"] for e in probes_of(case, pod, name) if e.get("message", "").startswith("Liveness")), None)
+
+
+def never_started(case, pod, status, code):
+    """What a startup probe said that had the container ended. What a running one listens on tells more than that."""
+    key = f"{pod['metadata']['name']}/{status['name']}"
+    if code in (137, 143) and not ("running" in status.get("state", {}) and case.facts["ports"].get(key)):
+        return next((e["message"] for e in probes_of(case, pod, status["name"]) if e.get("message", "").startswith("Startup")), None)
+    return None
+
+
+def read_only(case, name, container, log, said):
     """Which file system is read-only: the image's, or a volume's."""
     claims = {c["metadata"]["name"]: c for c in case.facts["claims"] or []}
     volumes = {v["name"]: v for v in case.template.get("volumes") or []}
@@ -134,11 +173,11 @@ def read_only(case, container, log, said):
         fixed = claim and (claims.get(claim["claimName"], {}).get("spec", {}).get("accessModes") == ["ReadOnlyMany"] or claim.get("readOnly"))
         if re.search(rf"{re.escape(mount['mountPath'])}(/|\b)", lines) and (mount.get("readOnly") or fixed or any(k in volumes.get(mount["name"], {}) for k in ("configMap", "secret", "projected"))):
             case.add("volume-read-only", f"It writes to {mount['mountPath']}, which is mounted read-only.", "",
-                     case.change("take readOnly: true out of the volume" if mount.get("readOnly") or claim and claim.get("readOnly") else "another volume; this kind cannot be written"), said)
+                     case.change("take readOnly: true out of the volume" if mount.get("readOnly") or claim and claim.get("readOnly") else "another volume; this kind cannot be written"), said, of=name)
             return
     writable = [m["mountPath"] for m in container.get("volumeMounts") or [] if not m.get("readOnly")]
     case.add("root-read-only", "It writes to its own file system, which is read-only.", f"It may write to {', '.join(writable)}." if writable else "",
-             ["let it write there; set HOME and the caches of your tools to a place below /tmp", case.publish()], said)
+             ["let it write there; set HOME and the caches of your tools to a place below /tmp", case.publish()], said, of=name)
 
 
 def running(case):
@@ -150,7 +189,7 @@ def running(case):
             continue
         name = status["name"]
         container, ports = case.containers.get(name, {}), case.facts["ports"].get(f"{pod['metadata']['name']}/{name}")
-        events = case.events_of(pod, reasons=PROBED)
+        events = probes_of(case, pod, name)
         probes = [container[p] for p in ("startupProbe", "readinessProbe", "livenessProbe") if p in container]
         names = {p.get("name"): p["containerPort"] for p in container.get("ports") or []}
         wanted = [names.get(p, p) for probe in probes for p in [(probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}).get("port")] if p is not None]
@@ -164,23 +203,32 @@ def running(case):
         budget = startup.get("periodSeconds", 10) * startup.get("failureThreshold", 3) if startup else 30
         runs = (case.now - began).total_seconds() if began and not status.get("restartCount") else budget
         young = runs < min(budget, 30)
+        # Events are kept for an hour, and not for everybody.
+        delay = max((probe.get("initialDelaySeconds", 0) for probe in probes), default=0)
+        silent = not events and began and (case.now - began).total_seconds() >= max(budget, delay + 60)
         text = events[-1].get("message", "") if events else ""
+        # What its probe or its address says may hold a secret; the path may, too.
+        said, path, log = case.say(text, ours=False), hide(path, case.literal), tail(case.facts["logs"].get(f"{pod['metadata']['name']}/{name}", ""), case.literal, 4)
         code = re.search(r"statuscode: (\d+)", text)
         if code:
             if code[1] in ("404", "405", "301", "302", "308", "401", "403"):
-                case.add("health-path", f"The probe's path {path} answers {code[1]}.", "The probe wants a status from 200 to 399, without a login.", case.change(f"the path of the three probes (it is {path})"), case.say(text))
+                case.add("health-path", f"The probe's path {path} answers {code[1]}.", "The probe wants a status from 200 to 399, without a login.", case.change(f"the path of its probes (it is {path})"), said, of=name)
             elif not young:
-                case.add("probe-failed", f"The probe's path {path} answers {code[1]}.", "Its log says why.", [case.logs(pod, name)], case.say(text) + tail(case.facts["logs"].get(f"{pod['metadata']['name']}/{name}", ""), case.literal, 4))
+                case.add("probe-failed", f"The probe's path {path} answers {code[1]}.", "Its log says why.", [case.logs(pod, name)], said + log, of=name)
+        elif re.search(r"tls: first record does not look like|malformed HTTP response", text):
+            scheme = "HTTP" if "tls: first" in text else "HTTPS"
+            case.add("probe-failed", f"It answers on port {port}, but not as its probe asks.", f"It speaks {scheme}.", case.change(f"scheme: {scheme} in the httpGet of its probes"), said, of=name)
         elif ports and port and not any(p == port and not local for p, local in ports) and not young:
             listening = sorted({p for p, _ in ports})
             only_local = any(p == port for p, _ in ports)
             case.add("wrong-port", f"It listens on 127.0.0.1:{port} only, which nothing outside its pod reaches." if only_local else f"It listens on {', '.join(map(str, listening))}; the probe asks {port}.", "",
-                     ["let the application listen on 0.0.0.0"] if only_local else [f"let the application listen on {port}, or:"] + case.change(f"containerPort and PORT: {listening[0]}"), case.say(text))
-        elif events and runs >= budget:
-            refusal = re.search(r"refused|no route|reset", text)
-            case.add("wrong-port" if refusal else "probe-failed", f"It runs, and nothing answers on port {port}." if refusal else "It runs, and does not answer its probe in time.",
-                     "It listens on another port, on 127.0.0.1 only, or has not come so far." if refusal else "", [case.logs(pod, name)],
-                     case.say(text) + tail(case.facts["logs"].get(f"{pod['metadata']['name']}/{name}", ""), case.literal, 4))
+                     ["let the application listen on 0.0.0.0"] if only_local else [f"let the application listen on {port}, or:"] + case.change(f"containerPort and PORT: {listening[0]}"), said, of=name)
+        elif (events and not young or silent) and probes and not port:
+            case.add("probe-failed", "It runs, and its probe's command fails.", "", [case.logs(pod, name)], said + log, of=name)
+        elif probes and (events and runs >= budget or silent):
+            refusal = re.search(r"refused|no route|reset", text) or port and ports == []
+            case.add("wrong-port" if refusal else "probe-failed", f"It runs, and nothing answers on port {port}." if refusal else "It runs, and does not answer its probe in time." if text else "It runs, and its probe does not succeed.",
+                     "It listens on another port, on 127.0.0.1 only, or has not come so far." if refusal else "", [case.logs(pod, name)], said + log, of=name)
     for pod, status in case.statuses(case.current):
         last = status.get("lastState", {}).get("terminated")
         ended = when((last or {}).get("finishedAt"))
@@ -188,10 +236,10 @@ def running(case):
             limit = case.containers.get(status["name"], {}).get("resources", {}).get("limits", {}).get("memory")
             if last.get("reason") == "OOMKilled":
                 case.add("out-of-memory", f"It runs, but was ended at {last['finishedAt']} for more memory than its limit of {limit}.", f"Restarts: {status.get('restartCount')}.",
-                         case.change(f"resources.limits.memory: {double(limit)}", f"set resources {case.kind.lower()}/{case.name} -c {status['name']} --limits=memory={double(limit)}"), warning=True)
+                         case.change(f"resources.limits.memory: {double(limit)}", f"set resources {case.kind.lower()}/{case.name} -c {status['name']} --limits=memory={double(limit)}"), warning=True, of=status["name"])
             else:
                 case.add("restarted", f"It runs, but ended at {last['finishedAt']} with status {last.get('exitCode')} ({status.get('restartCount')} restarts).", "",
-                         [case.logs(pod, status["name"], previous=True)], warning=True)
+                         [case.logs(pod, status["name"], previous=True)], warning=True, of=status["name"])
     seccomp(case)
 
 
@@ -218,9 +266,13 @@ def jobs(case):
     name = job["metadata"]["name"]
     failed = next((c for c in job.get("status", {}).get("conditions") or [] if c["type"] == "Failed" and c["status"] == "True"), None)
     bad = [(pod, s, s["state"]["terminated"]) for pod, s in case.statuses(case.broken) if s.get("state", {}).get("terminated", {}).get("exitCode")]
-    if failed or bad and not case.has("permission", "out-of-memory", "exec-format", "command-missing", "root-read-only", "volume-read-only"):
+    if failed and not any(case.restart()[0] in f.mend for f in case.findings) or bad and not failed and not case.has(*ENDED):
         shares = job["status"].get("failedIndexes")
         said = tail(case.facts["logs"].get(f"{bad[-1][0]['metadata']['name']}/{bad[-1][1]['name']}", ""), case.literal, 4) if bad else []
         why = f"{failed.get('reason')}: {hide(failed.get('message', ''))}" if failed else f"A pod ended with status {bad[-1][2]['exitCode']}."
-        mend = [case.command(f"logs {bad[-1][0]['metadata']['name']}")] if bad else [case.command(f"describe job {name}")]
-        case.add("job-failed", f"The run {name} {'has failed' if failed else 'has pods that failed'}{f' (shares {shares})' if shares else ''}.", why, mend + case.restart() if failed else mend, said, warning=not failed)
+        mend = [case.logs(*bad[-1][:1], bad[-1][1]["name"])] if bad else [case.command(f"describe job {name}")]
+        if failed and failed.get("reason") == "DeadlineExceeded":
+            mend += case.change("a longer activeDeadlineSeconds")
+        elif failed:
+            mend += case.restart()
+        case.add("job-failed", f"The run {name} {'has failed' if failed else 'has pods that failed'}{f' (shares {shares})' if shares else ''}.", why, mend, said, warning=not failed)

@@ -6,12 +6,16 @@ and OpenShift have in common."""
 import difflib
 import re
 
-from dsri_doctor.case import ORDER, Case, Finding, settled
+from dsri_doctor.case import ORDER, Case, Finding, settled, when
 from dsri_doctor.container import jobs, running, starting
-from dsri_doctor.hide import hide
+from dsri_doctor.hide import hide, tail
 from dsri_doctor.outside import image, network, token_of
 from dsri_doctor.pod import admission, scheduling, storage
 from dsri_doctor.pull import accounts, publishing, pull
+
+
+NEVER = "0 0 30 2 *"  # the schedule of a CronJob that is started by hand
+YOUNG = 300  # seconds in which a pod may start, while others answer
 
 
 def findings(facts, now=None):
@@ -19,7 +23,7 @@ def findings(facts, now=None):
     case = Case(facts, now)
     if not project(case):
         return case.findings
-    for look in (workload, publishing, accounts, pull, admission, storage, scheduling, starting, running, jobs, network, image, token_of, unexplained):
+    for look in (workload, publishing, accounts, pull, admission, storage, scheduling, starting, running, jobs, network, image, token_of, terminating, unexplained):
         look(case)
     return sorted(case.findings, key=lambda f: (f.warning, ORDER.index(f.name)))
 
@@ -58,8 +62,27 @@ def workload(case):
     spec = case.workload["spec"]
     if spec.get("replicas") == 0:
         case.add("scaled-down", "It is switched off: it has 0 replicas.", "", [case.command(f"scale {case.kind.lower()}/{case.name} --replicas=1")])
+    if spec.get("suspend") and spec.get("schedule") != NEVER:
+        case.add("paused", "It is suspended: nothing runs.", "", [case.command(f"patch {case.kind.lower()} {case.name} -p '{{\"spec\":{{\"suspend\":false}}}}'")], warning=case.kind == "CronJob")
     if case.kind == "Deployment" and spec.get("paused"):
         case.add("paused", "Its rollout is paused: changes wait.", "", [case.command(f"rollout resume deployment/{case.name}")])
+
+
+def terminating(case):
+    """Pods that should have gone; a StatefulSet makes no other one of the same name, and a volume may be held."""
+    for pod in case.facts["pods"]:
+        about, ends = pod["metadata"], when(pod["metadata"].get("deletionTimestamp"))
+        if ends and (case.now - ends).total_seconds() > 60:
+            held = about.get("finalizers")
+            case.add("terminating", f"The pod {about['name']} should have ended at {about['deletionTimestamp']}, and is still there.", f"It waits for {', '.join(held)}." if held else "Its node may not answer.",
+                     [case.command(f"patch pod {about['name']} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'") if held else case.command(f"delete pod {about['name']} --force --grace-period=0")],
+                     warning=case.kind != "StatefulSet" and bool(case.current) and not case.broken)
+    if case.kind != "StatefulSet" or case.workload["spec"].get("updateStrategy", {}).get("type") == "OnDelete":
+        return
+    for pod in case.older:
+        if not settled(pod):
+            case.add("rollout-stuck", f"It waits for the pod {pod['metadata']['name']}, which is of the release before and not ready.", "A StatefulSet does not replace such a pod by itself.",
+                     [case.command(f"delete pod {pod['metadata']['name']}")])
 
 
 def unexplained(case):
@@ -71,12 +94,21 @@ def unexplained(case):
     status = case.workload.get("status", {})
     wanted = case.workload["spec"].get("replicas", 1)
     late = next((c for c in status.get("conditions") or [] if c["type"] == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded"), None)
-    well = [p for p in case.current if settled(p)]
-    if late:
-        case.add("rollout-stuck", "The rollout does not come to its end.", "", [case.command(f"rollout undo deployment/{case.name}"), case.command(f"describe deployment {case.name}")], case.say(late.get("message")))
-    elif len(well) < wanted or case.older:
+    well, broken = [p for p in case.current if settled(p)], case.broken
+    since = max((case.now - (when(p["metadata"].get("creationTimestamp")) or case.now) for p in broken), default=case.now - case.now).total_seconds()
+    init = next(((p, s["name"]) for p in broken for s in p["status"].get("initContainerStatuses") or [] if "running" in s.get("state", {}) and case.containers.get(s["name"], {}).get("restartPolicy") != "Always"), None)
+    if init and (late or since > 20):
+        pod, name = init
+        case.add("starting", f"It is starting: {len(well)} of {wanted} pods are ready, and the init container {name} still runs.", "Its log says what it waits for.",
+                 [case.logs(pod, name)], tail(case.facts["logs"].get(f"{pod['metadata']['name']}/{name}", ""), case.literal, 3), warning=since < YOUNG)
+    elif since < YOUNG and any(settled(p) for p in case.pods) and not late:
+        return  # a rollout, or more pods than before: what answers goes on to answer
+    elif late:
+        undo = [case.command(f"rollout undo deployment/{case.name}")] if len(case.facts["sets"]) > 1 else []
+        case.add("rollout-stuck", "The rollout does not come to its end.", "", [*undo, case.command(f"describe deployment {case.name}")], case.say(late.get("message")))
+    elif len(well) < wanted or case.older and case.kind == "Deployment":
         case.add("starting", f"It is starting: {len(well)} of {wanted} pods are ready" + (f", {len(case.older)} of the release before still run." if case.older else "."), "",
-                 [case.command(f"rollout status {case.kind.lower()}/{case.name}")])
+                 [case.command(f"rollout status {case.kind.lower()}/{case.name}")], warning=since < YOUNG)
 
 
 def running_still(facts):

@@ -12,6 +12,8 @@ NAMED = re.compile(
     r"""(?ix)(["']?[\w.-]{0,40}(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key
     |credential|cookie|session|dsn|connection[_-]?string)[\w.-]{0,40}["']?(?:\s{0,9}(?:=>?|:)\s{0,9}|\s+is\s+))("[^"]*"|'[^']*'|[^\s,;&}"']+)"""
 )
+# The words of a command line: `--db-password hunter2`.
+OPTION = re.compile(r"(?i)((?<![\w-])--?[\w-]*(?:passw(?:or)?d|passphrase|secret|token|api-?key|access-?key|credential|dsn)[\w-]*\s+)(\"[^\"]*\"|'[^']*'|[^\s,;]+)")
 AUTHORIZATION = re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*|\bbearer\s+|\bbasic\s+(?=[\w+/=]{12,})).+")
 IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]+@")
 # Long runs of letters and digits are keys more often than words; a digest or a commit is neither.
@@ -31,7 +33,7 @@ def hide(text, known=(), ours=False):
     if ours:
         return text
     text = AUTHORIZATION.sub(lambda m: m[1] + HIDDEN, text)
-    text = NAMED.sub(lambda m: m[1] + HIDDEN, text)
+    text = OPTION.sub(lambda m: m[1] + HIDDEN, NAMED.sub(lambda m: m[1] + HIDDEN, text))
     return LONG.sub(HIDDEN, text)
 
 

@@ -19,8 +19,12 @@ def network(case):
             case.add("object-missing", f"The {kind} {name} is not there.", f"{case.expected['folder']}/ has it; it was deleted, or never applied.", [case.apply()])
     mine = [s for s in services if s["metadata"]["name"] == case.name] or \
         [s for s in services if s["spec"].get("selector") and all(labels.get(k) == v for k, v in s["spec"]["selector"].items())]
+    # One that a Route of the application's name leads to is meant for it, too.
+    to = [r["spec"].get("to", {}).get("name") for r in case.facts["routes"] or [] if r["metadata"]["name"] == case.name]
+    mine += [s for s in services if s["metadata"]["name"] in to and s not in mine]
     if case.kind in ("CronJob", "Job"):
         mine = []
+    chooses = ((case.workload or {}).get("spec", {}).get("selector") or {}).get("matchLabels")
     for service in mine:
         chosen = service["spec"].get("selector") or {}
         name = service["metadata"]["name"]
@@ -28,15 +32,22 @@ def network(case):
             continue
         if not all(labels.get(k) == v for k, v in chosen.items()):
             case.add("service-no-pods", f"The Service {name} leads to no pod of {case.name}.", "Its selector is " + ", ".join(f"{k}={v}" for k, v in chosen.items()) + ", which the pods are not labelled with.",
-                     [case.apply()] if case.expected else [case.command(f"edit service {name}")])
+                     [case.apply()] if case.expected else [case.command(f"set selector service {name} " + ",".join(f"{k}={v}" for k, v in chooses.items()))] if chooses else [case.command(f"edit service {name}")])
             continue
+        strangers = [p["metadata"]["name"] for p in case.facts["besides"] if all(p["metadata"].get("labels", {}).get(k) == v for k, v in chosen.items()) and settled(p)]
+        if strangers:
+            case.add("service-shared", f"The Service {name} leads to another application's pods, too: {', '.join(strangers[:3])}.", "They have the same labels.",
+                     [case.command(f"get pods --show-labels -l {','.join(f'{k}={v}' for k, v in chosen.items())}"), "give each application a label of its own, in its selector, its pods and its Service"], warning=True)
         names = {p.get("name") for c in case.containers.values() for p in c.get("ports") or []}
         numbers = {p["containerPort"] for c in case.containers.values() for p in c.get("ports") or []}
-        for port in service["spec"].get("ports") or []:
+        for place, port in enumerate(service["spec"].get("ports") or []):
             target = port.get("targetPort", port["port"])
             if isinstance(target, str) and target not in names or isinstance(target, int) and numbers and target not in numbers:
-                case.add("service-port", f"The Service {name} leads to the port {target}, which the container does not have.", f"It has {', '.join(str(n) for n in sorted(numbers))}.",
-                         ["in openshift/service.yaml: targetPort: http", case.apply()] if case.expected else [case.command(f"edit service {name}")])
+                case.add("service-port", f"The Service {name} leads to the port {target}, which the container does not have.", f"It has {', '.join(str(n) for n in sorted(numbers))}." if numbers else "It names no port.",
+                         ["in openshift/service.yaml: targetPort: http", case.apply()] if case.expected else
+                         [case.command(f"patch service {name} --type=json -p '" + f'[{{"op":"replace","path":"/spec/ports/{place}/targetPort","value":{min(numbers)}}}]\'')] if len(numbers) == 1 else
+                         [case.command(f"edit service {name}"), "there: targetPort: the number of the port that it listens on"])
+    ports = {p["containerPort"] for c in case.containers.values() for p in c.get("ports") or []}
     # A Route of the same name, or to a Service that leads here.
     for route in case.facts["routes"] or []:
         name, to = route["metadata"]["name"], route["spec"].get("to", {}).get("name")
@@ -48,7 +59,9 @@ def network(case):
         age = (case.now - (when(route["metadata"].get("creationTimestamp")) or case.now)).total_seconds()
         no = next((c for c in entries if c["status"] == "False"), None)
         if case.facts["services"] is not None and not service:
-            case.add("route-service", f"The Route {name} leads to the Service {to}, which is not there.", "", [case.apply()] if case.expected else [case.command(f"edit route {name}")])
+            case.add("route-service", f"The Route {name} leads to the Service {to}, which is not there.", "", [case.apply()] if case.expected else
+                     [case.command(f"patch route {name} --type=merge -p '" + f'{{"spec":{{"to":{{"name":"{mine[0]["metadata"]["name"]}"}}}}}}\'')] if mine else
+                     [case.command(f"expose {case.kind.lower()} {case.name} --name={to} --port=80 --target-port=PORT".replace("PORT", str(min(ports, default="PORT"))))])
         elif service and target is not None and target not in [v for p in service["spec"].get("ports") or [] for v in (p.get("name"), p["port"], p.get("targetPort"))]:
             case.add("service-port", f"The Route {name} leads to the port {target}, which the Service {to} does not have.", "", [case.apply()] if case.expected else [case.command(f"edit route {name}")])
         if no and not any(c["status"] == "True" for c in entries):

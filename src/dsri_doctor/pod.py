@@ -2,6 +2,8 @@
 
 import re
 
+from dsri_doctor.case import when
+
 MAXIMA = {"limits": {"cpu": "128", "memory": "512Gi", "ephemeral-storage": "50Gi"}, "requests": {"cpu": "32", "memory": "128Gi"}}
 
 
@@ -28,6 +30,10 @@ def admission(case):
     wanted = holder.get("spec", {}).get("replicas", holder.get("spec", {}).get("parallelism", 1)) or 0
     if not messages and len(case.current) < wanted:
         messages = [e.get("message", "") for e in case.events_of(holder, reasons=("FailedCreate",))[-1:]]
+    # Events are kept for an hour, and not for everybody; what the manifest lacks can be seen without them.
+    old = (case.now - (when(holder["metadata"].get("creationTimestamp")) or case.now)).total_seconds() > 60
+    if not messages and not case.current and wanted and old and (lacking(case) or too_much(case)):
+        messages = [""]
     for text in messages:
         said = case.say(text)
         if re.search(r"exceeded quota", text, re.IGNORECASE):
@@ -46,25 +52,27 @@ def admission(case):
         if lacking(case):
             default = {"requests": {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"}}
             case.add("resources-missing", "The cluster refuses a container that leaves out a request or a limit.", f"Missing: {', '.join(lacking(case))}.",
-                     case.change("requests and limits of cpu, memory and ephemeral-storage", set_resources(case, default, lambda part, kind: any(w.startswith(f"{part}.{kind}") for w in lacking(case)))), [] if case.has("security-context") else said)
+                     case.change("requests and limits of cpu, memory and ephemeral-storage", set_resources(case, default, lacks)), [] if case.has("security-context") else said)
         if too_much(case):
             case.add("maxima", "A container asks for more than DSRI allows.", "; ".join(too_much(case)) + ".",
-                     case.change("no more than the maxima", set_resources(case, MAXIMA, lambda part, kind: any(w.startswith(f"{part}.{kind}") for w in too_much(case)))), [] if case.has("security-context") else said)
+                     case.change("no more than the maxima", set_resources(case, MAXIMA, exceeds)), [] if case.has("security-context") else said)
         if case.has("resources-missing", "maxima") and case.account != "anyuid" and fixed_users(case):
             security_context(case, [])
 
 
 def security_context(case, said):
     fixed = fixed_users(case)
-    case.add("security-context", "OpenShift refuses the pod's security context.", f"It sets {', '.join(fixed)}." if fixed else "It asks for a fixed user or group, or for privileges.",
+    case.add("security-context", "OpenShift refuses what the pod asks for.", f"It sets {', '.join(fixed)}." if fixed else "It asks for a fixed user or group, or for privileges.",
              case.change(f"take out {', '.join(fixed) if fixed else 'runAsUser, fsGroup and the like'}") +
-             ([] if case.account == "anyuid" else ["or, for an image that needs a fixed user: the account anyuid (ask DSRI's support)"]), said)
+             ([] if case.account == "anyuid" or fixed and not re.search("runAs|fsGroup", str(fixed)) else ["or, for an image that needs a fixed user: the account anyuid (ask DSRI's support)"]), said)
 
 
 def set_resources(case, amounts, wanted):
-    """The words of `set resources` for the amounts that are wanted."""
-    options = {part: ",".join(f"{kind}={most}" for kind, most in kinds.items() if wanted(part, kind)) for part, kinds in amounts.items()}
-    return f"set resources {case.kind.lower()}/{case.name} " + " ".join(f"--{part}={values}" for part, values in options.items() if values)
+    """The words of `set resources` for the amounts that are wanted; None where one command is not enough."""
+    options = {name: " ".join(f"--{part}={values}" for part, kinds in amounts.items() for values in [",".join(f"{kind}={most}" for kind, most in kinds.items() if wanted(c, part, kind))] if values)
+               for name, c in case.containers.items()}
+    options = {name: words for name, words in options.items() if words}
+    return f"set resources {case.kind.lower()}/{case.name}" + "".join(f"{case.one(name)} {words}" for name, words in options.items()) if len(options) == 1 else None
 
 
 def fixed_users(case):
@@ -74,22 +82,31 @@ def fixed_users(case):
         found += [f"{field} ({where})" for field in ("runAsUser", "runAsGroup", "fsGroup", "supplementalGroups", "seLinuxOptions") if field in context]
         found += [f"{field} ({where})" for field in ("privileged", "allowPrivilegeEscalation") if context.get(field)]
         found += [f"capabilities.add ({where})"] if (context.get("capabilities") or {}).get("add") else []
-    return found + [field for field in ("hostNetwork", "hostPID", "hostIPC") if case.template.get(field)]
+    found += [f"hostPort ({where})" for where, c in case.containers.items() if any(p.get("hostPort") for p in c.get("ports") or [])]
+    return found + [field for field in ("hostNetwork", "hostPID", "hostIPC") if case.template.get(field)] + [f"the hostPath volume {v['name']}" for v in case.template.get("volumes") or [] if "hostPath" in v]
 
 
 def lacking(case):
     return [f"{part}.{kind}" + (f" ({name})" if len(case.containers) > 1 else "") for name, c in case.containers.items() for part in ("requests", "limits")
-            for kind in ("cpu", "memory", "ephemeral-storage")
-            if kind not in (c.get("resources", {}).get(part) or {}) and not (part == "requests" and kind in (c.get("resources", {}).get("limits") or {}))]
+            for kind in ("cpu", "memory", "ephemeral-storage") if lacks(c, part, kind)]
+
+
+def lacks(container, part, kind):
+    given = container.get("resources", {})
+    return kind not in (given.get(part) or {}) and not (part == "requests" and kind in (given.get("limits") or {}))
+
+
+def exceeds(container, part, kind):
+    return amount((container.get("resources", {}).get(part) or {}).get(kind, 0)) > amount(MAXIMA[part][kind])
 
 
 def too_much(case):
-    return [f"{part}.{kind} is {c['resources'][part][kind]}, at most {most}" for c in case.containers.values() for part, kinds in MAXIMA.items() for kind, most in kinds.items()
-            if amount((c.get("resources", {}).get(part) or {}).get(kind, 0)) > amount(most)]
+    return [f"{part}.{kind} is {c['resources'][part][kind]}, at most {most}" for c in case.containers.values() for part, kinds in MAXIMA.items() for kind, most in kinds.items() if exceeds(c, part, kind)]
 
 
 def claims_of(case):
-    return sorted({v["persistentVolumeClaim"]["claimName"] for v in case.template.get("volumes") or [] if "persistentVolumeClaim" in v})
+    """The claims of its pods, as a StatefulSet names them for each, and of those to come."""
+    return sorted({v["persistentVolumeClaim"]["claimName"] for spec in [case.template, *(p["spec"] for p in case.current)] for v in spec.get("volumes") or [] if "persistentVolumeClaim" in v})
 
 
 def storage(case):
@@ -100,24 +117,34 @@ def storage(case):
         claim = have.get(name)
         if not claim:
             if case.workload:
-                case.add("claim-missing", f"The storage {name} is not there: the project has no such PersistentVolumeClaim.", "", [case.apply()] if case.expected else [case.command("get pvc"), f"make the claim {name}, or name another one in the {case.kind}"])
+                case.add("claim-missing", f"The storage {name} is not there: the project has no such PersistentVolumeClaim.", "",
+                         [case.apply()] if case.expected else [case.command("get pvc"), f"make the claim {name}, or name another one in the {case.kind}"], of=name)
         elif claim.get("status", {}).get("phase") != "Bound" and (case.broken or claim["status"].get("phase") == "Lost"):
             events = [e.get("message", "") for e in case.events_of(claim)][-1:]
             kind = claim["spec"].get("storageClassName")
-            why = f"Its class is {kind}; DSRI's is ocs-storagecluster-cephfs." if kind != "ocs-storagecluster-cephfs" else f"It asks for {claim['spec']['resources']['requests']['storage']}."
-            recreate = [f"in {case.expected['folder']}/pvc.yaml: storageClassName: ocs-storagecluster-cephfs", case.command(f"delete pvc {name}"), case.apply()] if case.expected else \
-                [case.command(f"delete pvc {name}"), "make it again with storageClassName: ocs-storagecluster-cephfs"]
-            case.add("claim-not-bound", f"The storage {name} is {claim['status'].get('phase', 'Pending').lower()}: it has no volume.", why,
-                     recreate if kind != "ocs-storagecluster-cephfs" else [case.command(f"describe pvc {name}")], case.say(events[0]) if events else [])
+            spec, other = claim["spec"], kind != "ocs-storagecluster-cephfs"
+            why = f"Its class is {kind}; DSRI's is ocs-storagecluster-cephfs." if other else f"It asks for {spec['resources']['requests']['storage']}, {', '.join(spec.get('accessModes') or [])}."
+            fit = "storageClassName: ocs-storagecluster-cephfs" if other else "what the class can give"
+            mend = [] if other else [case.command(f"describe pvc {name}")]
+            if case.workload and case.workload["spec"].get("volumeClaimTemplates"):  # they cannot be changed
+                mend += [case.command(f"delete statefulset {case.name}"), case.command(f"delete pvc {name}"), f"make both again with {fit}"]
+            elif other or claim["status"].get("phase") != "Lost":
+                mend += [f"in {case.expected['folder']}/pvc.yaml: {fit}"] if case.expected else []
+                mend += [case.command(f"delete pvc {name}"), case.apply() if case.expected else f"make it again with {fit}"]
+            case.add("claim-not-bound", f"The storage {name} is {claim['status'].get('phase', 'Pending').lower()}: it has no volume.", why, mend, case.say(events[0]) if events else [], of=name)
     for pod in case.broken:
         for event in case.events_of(pod, reasons=("FailedMount", "FailedAttachVolume")):
             text = event.get("message", "")
             absent = re.search(r'(secret|configmap)s? "([^"]+)" not found', text)
-            if absent and not any("running" in s.get("state", {}) for _, s in case.statuses([pod])):
+            no_key = re.search(r'volume "([^"]+)" : (?:references non-existent (secret) key|(configmap) references non-existent config key): (\S+)', text)
+            if no_key:
+                volume = next((v for v in pod["spec"].get("volumes") or [] if v["name"] == no_key[1]), {})
+                name = volume.get("secret", {}).get("secretName") or volume.get("configMap", {}).get("name") or no_key[1]
+                missing_config(case, no_key[2] or no_key[3], name, case.say(text), key=no_key[4])
+            elif absent and not any("running" in s.get("state", {}) for _, s in case.statuses([pod])):
                 missing_config(case, absent[1], absent[2], case.say(text))
             elif "Multi-Attach" in text or re.search(r"already (used|exclusively attached)", text):
-                case.add("volume-held", "Another pod holds the volume, which only one node may have (ReadWriteOnce).", "With a rolling update the new pod waits for the old one, and the old one for the new one.",
-                         case.change("strategy: {type: Recreate}", f"patch deployment {case.name} -p '{{\"spec\":{{\"strategy\":{{\"type\":\"Recreate\",\"rollingUpdate\":null}}}}}}'"), case.say(text))
+                held(case, text)
             elif not any("running" in s.get("state", {}) for _, s in case.statuses([pod])) and not absent:
                 case.add("volume-not-mounted", "A volume cannot be mounted.", "A large volume is relabelled at each start, unless its pod has runtimeClassName: selinux." if case.template.get("runtimeClassName") != "selinux" and claims_of(case) else "",
                          [case.command(f"describe pod {pod['metadata']['name']}")], case.say(text))
@@ -129,19 +156,47 @@ def scheduling(case):
         if not condition or pod["spec"].get("nodeName"):
             continue
         text = condition.get("message", "")
-        if re.search(r"persistentvolumeclaim", text, re.IGNORECASE):
-            if not case.has("claim-missing", "claim-not-bound"):
+        if "ReadWriteOncePod" in text:
+            held(case, text)
+        elif re.search(r"persistentvolumeclaim", text, re.IGNORECASE):
+            being = re.search(r'persistentvolumeclaim "([^"]+)" is being deleted', text)
+            if being:
+                case.add("claim-missing", f"The storage {being[1]} is being deleted, and goes when no pod uses it any more.", "Its data goes with it.",
+                         [case.command(f"describe pvc {being[1]}"), case.apply() if case.expected else f"make the claim {being[1]} again, once it has gone"], case.say(text))
+            elif not case.has("claim-missing", "claim-not-bound"):
                 case.add("claim-not-bound", "The pod waits for its storage.", "", [case.command("describe pvc")], case.say(text))
         elif "Insufficient" in text:
             short = sorted(set(re.findall(r"Insufficient ([\w./-]+)", text)))
-            case.add("no-room", f"No node has free what the pod asks for: {', '.join(s.rstrip('.') for s in short)}.", "",
-                     ["wait until others end, or:"] + case.change("smaller resources.requests", f"set resources {case.kind.lower()}/{case.name} --requests=cpu=100m,memory=256Mi"), case.say(text))
+            short = [s.rstrip(".") for s in short]
+            other = [s for s in short if s not in ("cpu", "memory", "ephemeral-storage")]
+            largest = max(case.containers, key=lambda n: max((amount((case.containers[n].get("resources", {}).get("requests") or {}).get(s, 0)) for s in short), default=0))
+            less = {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "256Mi"}
+            case.add("no-room", f"No node has free what the pod asks for: {', '.join(short)}.", "", ["wait until others end, or:"] + (
+                case.change(f"take out {', '.join(other)}, or ask dsri-support-l@maastrichtuniversity.nl for it") if other else
+                case.change("smaller resources.requests", f"set resources {case.kind.lower()}/{case.name}{case.one(largest)} --requests=" + ",".join(f"{s}={less[s]}" for s in short))), case.say(text))
         else:
-            case.add("not-scheduled", "No node takes the pod.", "", [case.command(f"describe pod {pod['metadata']['name']}")], case.say(text))
+            wish = next((field for field in ("nodeSelector", "affinity") if case.template.get(field) and re.search(r"affinity|selector", text)), None)
+            remove = f'[{{"op":"remove","path":"/spec/template/spec/{wish}"}}]'
+            case.add("not-scheduled", "No node takes the pod.", f"It asks for a node by its {wish}." if wish else "",
+                     case.change(f"take out {wish}", f"patch {case.kind.lower()} {case.name} --type=json -p '{remove}'" if case.kind != "CronJob" else None) if wish else [case.command(f"describe pod {pod['metadata']['name']}")], case.say(text))
 
 
-def missing_config(case, kind, name, said):
+def held(case, text):
+    only = "pod" if "ReadWriteOncePod" in text else "node"
+    several = case.workload["spec"].get("replicas", 1) > 1
+    case.add("volume-held", f"Another pod holds the volume, which only one {only} may have (ReadWriteOnce{'Pod' if only == 'pod' else ''}).",
+             "It has several replicas: they need a claim of ReadWriteMany." if several else "With a rolling update the new pod waits for the old one, and the old one for the new one.",
+             [case.command(f"scale {case.kind.lower()}/{case.name} --replicas=1")] if several and not case.expected else
+             case.change("replicas: 1" if several else "strategy: {type: Recreate}", f"patch deployment {case.name} -p '{{\"spec\":{{\"strategy\":{{\"type\":\"Recreate\",\"rollingUpdate\":null}}}}}}'"), case.say(text))
+
+
+def missing_config(case, kind, name, said, key=None):
     kind = kind.lower()
+    if key:
+        field = "stringData" if kind == "secret" else "data"
+        case.add("config-missing", f"The {'ConfigMap' if kind == 'configmap' else 'Secret'} {name} has no key {key}, which the container names.", "",
+                 [case.command(f"patch {kind} {name} -p '{{\"{field}\":{{\"{key}\":\"VALUE\"}}}}'")], said, of=f"{name}/{key}")
+        return
     make = f"create configmap {name} --from-literal=KEY=VALUE" if kind == "configmap" else f"create secret generic {name} --from-literal=KEY=VALUE"
     step = ["openshift/README.md, step 5, makes it"] if case.expected and name == f"{case.name}-token" else [case.command(make)]
-    case.add("config-missing", f"The {'ConfigMap' if kind == 'configmap' else 'Secret'} {name}, which the container names, is not there.", "", step, said)
+    case.add("config-missing", f"The {'ConfigMap' if kind == 'configmap' else 'Secret'} {name}, which the container names, is not there.", "", step, said, of=name)

@@ -83,9 +83,12 @@ def pull(case):
         reason, said = status["state"]["waiting"]["reason"], case.say(text, image)
         if kind == "name":
             name = image.partition("@")[0]
-            small = name.lower() if name != name.lower() else "REGISTRY/" + name
-            case.add("image-name", f"The image's name is not one that can be pulled: {image}", "Names have no capital letters, and begin with their registry.",
-                     case.change(f"image: {small}" + (" (and in kustomization.yaml)" if case.expected else ""), f"set image {case.kind.lower()}/{case.name} {status['name']}={small}"), said)
+            plain = re.sub(r"^\w+://", "", name)
+            path, colon, tag = plain.rpartition(":") if ":" in plain.rpartition("/")[2] else (plain, "", "")
+            small = path.lower() + colon + tag
+            small = small if small != name else "REGISTRY/" + name if re.fullmatch(r"[\w.-]+(/[\w.-]+)*(:[\w.-]+)?", name) and registry.split(name)[0] == "docker.io" else "REGISTRY/OWNER/NAME:TAG"
+            case.add("image-name", f"The image's name is not one that can be pulled: {image}", "A name is REGISTRY/OWNER/NAME:TAG, without https:// and capital letters.",
+                     case.change(f"image: {small}" + (" (and in kustomization.yaml)" if case.expected else ""), f"set image {case.kind.lower()}/{case.name} {status['name']}={small}"), said, of=status["name"])
         elif kind == "platform":
             case.add("image-platform", f"{image} is not built for the cluster's processors.", "DSRI is linux/amd64.", [f"docker build --platform linux/amd64 -t {image.partition('@')[0]} . && docker push {image.partition('@')[0]}"], said)
         elif kind == "limit":
@@ -93,6 +96,8 @@ def pull(case):
                      "DockerHub limits the whole university's pulls together." if registry.split(image)[0] == "docker.io" else "", ["publish the image on ghcr.io, or take it from ghcr.io or quay.io"], said)
         elif kind == "refused":
             refused(case, image, said)
+        elif reason == "ErrImageNeverPull":
+            case.add("pull-failed", f"The image {image} is not on the node, and is not to be pulled.", "imagePullPolicy is Never.", case.change("imagePullPolicy: Always"), said, of=status["name"])
         elif kind == "missing":
             missing(case, image, status["name"], said)
         elif kind == "network":
@@ -124,7 +129,7 @@ def check_secrets(case, image):
                      "A pod takes what it names itself under imagePullSecrets, or else what its own account has.", case.link(secret) + case.restart())
         else:
             name = "github-ghcr-secret"
-            case.add("no-pull-secret", f"Neither the pod nor its account {case.account} names a pull secret.", f"{host} has to be shown a token for {image}.",
+            case.add("no-pull-secret", f"Neither the pod nor its account {case.account} names a pull secret.", f"{host} gives {image} to nobody without a login, or has no such image.",
                      case.secret(name, host=host, then=case.link(name) + case.restart()))
         return
     gone = [n for n in seen if secrets[n] is None]
@@ -159,7 +164,7 @@ def suspicious(case, name, image, certain):
                  "Without --docker-server a secret is for DockerHub." if any("docker.io" in r for r in secret["registries"]) else "", case.secret(name, host=host, then=case.restart()))
         return True
     why = {
-        "empty": "The token in it is empty.", "with-spaces": "The token in it has a space or a line's end in it.", "placeholder": "What stands in it is a placeholder.",
+        "empty": "It was made from a Docker configuration that keeps its logins elsewhere (credsStore)." if secret.get("elsewhere") else "The token in it is empty.", "with-spaces": "The token in it has a space or a line's end in it.", "placeholder": "What stands in it is a placeholder.",
         "fine-grained": "The token in it is a fine-grained one, which ghcr.io does not take.", "of-openshift": "The token in it is one of OpenShift's.",
         "of-a-workflow": "The token in it is a workflow's own, which ended with its run.",
     }.get(entry["token"]) if entry and host == "ghcr.io" else None
@@ -215,12 +220,14 @@ def refused(case, image, said):
 def missing(case, image, container, said):
     host, repository, reference = registry.split(image)
     runs = case.facts["runs"]
-    mend = [f"gh run list --workflow publish.yml --repo {repository}"] if host == "ghcr.io" else []
-    if reference != "latest" and host == "ghcr.io":
-        mend.append(case.command(f"set image {case.kind.lower()}/{case.name} {container}={host}/{repository}:latest"))
+    ours = host == "ghcr.io" and (case.expected or runs is not None)
+    mend = [f"gh run list --workflow publish.yml --repo {repository}"] if ours else [f"push it, or name one that is there{f' (https://{host}/{repository} shows them)' if host == 'ghcr.io' else ''}:"]
+    if reference != "latest" or not ours:
+        there = f"{host}/{repository}:{'latest' if host == 'ghcr.io' and reference != 'latest' else 'TAG'}"
+        mend += case.change(f"image: {there}", f"set image {case.kind.lower()}/{case.name} {container}={there}")
     why = "It was not published yet, or was cleaned up."
     if runs and runs[0]["status"] != "completed":
         why, mend = "The publish run is under way.", [f"gh run watch {runs[0]['databaseId']} --repo {repository}"]
     elif runs and runs[0]["conclusion"] == "success":
         why = "The last publish run ended well, so the name or the tag is another one, or the image was cleaned up."
-    case.add("image-missing", f"{host} has no image {repository}{'@' if reference.startswith('sha256:') else ':'}{reference}.", why, mend, said)
+    case.add("image-missing", f"{host} has no image {repository}{'@' if reference.startswith('sha256:') else ':'}{reference}.", why, mend, said, of=container)

@@ -421,7 +421,7 @@ def test_where_to_look(facts, names):
 def test_a_run_of_a_job():
     facts = healthy()
     template = facts["workload"]["spec"]["template"]
-    facts["workload"] = {"kind": "CronJob", "metadata": {"name": "kg-demo", "uid": "w"}, "spec": {"suspend": True, "jobTemplate": {"spec": {"template": template}}}, "status": {}}
+    facts["workload"] = {"kind": "CronJob", "metadata": {"name": "kg-demo", "uid": "w"}, "spec": {"suspend": True, "schedule": "0 0 30 2 *", "jobTemplate": {"spec": {"template": template}}}, "status": {}}
     facts.update(services=[], routes=[], sets=[], pods=[])
     assert verdict(facts) == []
     facts["jobs"] = [{"metadata": {"name": "kg-demo-1", "uid": "j"}, "spec": {"parallelism": 8}, "status": {"failedIndexes": "3,7", "conditions": [
@@ -487,7 +487,7 @@ def test_listening_ports():
 HIDE = [
     "password=hunter2", '"password": "hunter2"', "DB_PASSWORD: hunter2", "token is hunter2", "http://0.0.0.0:8888/lab?token=hunter2", "postgres://app:hunter2@db:5432/x", "Authorization: Bearer hunter2",
     "export API_KEY='hunter2'", "Cookie: session=hunter2; a=b", "ghp_hunter2hunter2hunter2hunter2", "github_pat_hunter2hunter2_hunter2", "sha256~hunter2hunter2", "eyJhunter2.eyJhunter2.hunter2x",
-    "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "hunter2hunter2hunter2hunter2hunter2hunter2hunter2", "AWS_SECRET_ACCESS_KEY=hunter2", "the value KNOWN-hunter2 as it is",
+    "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "hunter2hunter2hunter2hunter2hunter2hunter2hunter2", "AWS_SECRET_ACCESS_KEY=hunter2", "the value KNOWN-hunter2 as it is", "serve --db-password hunter2 --port 80", "-token 'hunter2'",
 ]
 
 
@@ -571,7 +571,7 @@ def test_a_pod_that_was_put_off_its_node():
 
 
 def test_a_rollout_that_does_not_end():
-    facts = status(healthy())
+    facts = status(healthy(), waiting={"reason": "ContainerCreating"})
     facts["workload"]["status"]["conditions"] = [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "it has timed out"}]
     assert verdict(facts) == ["rollout-stuck"]
 
@@ -640,3 +640,282 @@ def test_its_commands_go_to_the_cluster_and_project_that_were_looked_at():
     assert doctor.findings(facts, NOW)[0].mend == ["oc --context demo/api:6443/me -n demo scale deployment/kg-demo --replicas=1"]
     facts["expected"] = {"folder": "openshift", "project": None, "user": None, "workload": facts["workload"], "objects": []}
     assert doctor.Case(facts).apply() == "oc --context demo/api:6443/me -n demo apply -k openshift"
+
+
+def template(facts):
+    return facts["workload"]["spec"]["template"]["spec"]
+
+
+def mends(facts):
+    return [line for finding in doctor.findings(facts, NOW) for line in finding.mend]
+
+
+def stateful(facts):
+    facts["workload"].update(kind="StatefulSet", status={"updateRevision": "kg-demo-2"})
+    facts["pods"][0]["metadata"].update(name="kg-demo-0", labels={"controller-revision-hash": "kg-demo-2"})
+    facts["sets"] = []
+    return facts
+
+
+def run_of_a_job(facts, conditions=(), kind="Job", spec=()):
+    pod = facts["workload"]["spec"]["template"]
+    job = {"kind": "Job", "metadata": {"name": "kg-demo-1" if kind == "CronJob" else "kg-demo", "uid": "j"}, "spec": {"template": pod, **dict(spec)}, "status": {"conditions": list(conditions)}}
+    facts["workload"] = job if kind == "Job" else {"kind": kind, "metadata": {"name": "kg-demo", "uid": "w"}, "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": pod}}}}
+    facts.update(jobs=[job], sets=[], services=[], routes=[])
+    return facts
+
+
+FAILED = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
+
+
+def test_containers_are_named_where_there_are_several():
+    facts = healthy()
+    template(facts)["containers"].append({**template(facts)["containers"][0], "name": "side"})
+    template(facts)["initContainers"] = [{"name": "migrate", "image": IMAGE, "resources": {"limits": {"memory": "256Mi"}}}]
+    ended = {"ready": False, "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 4, "reason": "Error"}}}
+    facts["pods"][0]["status"].update(conditions=[], containerStatuses=[{"name": "kg-demo", **ended}, {"name": "side", **ended}],
+                                      initContainerStatuses=[{"name": "migrate", **ended, "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}])
+    facts["pods"].append({**copy.deepcopy(facts["pods"][0]), "metadata": {**facts["pods"][0]["metadata"], "name": "kg-demo-1-b", "uid": "p2"}})
+    found = doctor.findings(facts, NOW)
+    assert [f.what for f in found] == ["The container migrate took more memory than its limit of 256Mi, and was ended.",
+                                       "The container kg-demo ends by itself, with status 4.", "The container side ends by itself, with status 4."]
+    assert found[0].mend == ["oc -n demo set resources deployment/kg-demo -c migrate --limits=memory=512Mi"]
+    # Of several pods `logs deployment/…` takes the one that is ready.
+    assert found[2].mend == ["oc -n demo logs kg-demo-1-a -c side --previous"]
+
+
+def test_resources_are_set_for_the_container_that_lacks_them():
+    facts = healthy()
+    facts["pods"] = []
+    template(facts)["initContainers"] = [{"name": "migrate", "image": IMAGE, "resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}]
+    facts["sets"][0]["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True", "message": "failed quota: dsri: must specify limits.ephemeral-storage"}]
+    assert mends(facts) == ["oc -n demo set resources deployment/kg-demo -c migrate --requests=ephemeral-storage=256Mi --limits=ephemeral-storage=1Gi"]
+
+
+def test_what_the_manifest_lacks_is_seen_without_events():
+    facts = stateful(healthy())
+    facts["pods"] = []
+    facts["workload"]["metadata"]["creationTimestamp"] = "2026-11-24T11:00:00Z"
+    template(facts)["containers"][0]["resources"]["limits"].pop("cpu")
+    assert verdict(facts) == ["resources-missing"]
+
+
+@pytest.mark.parametrize("ended, pods, names, warning", [
+    ("2026-11-24T11:00:00Z", True, ["evicted"], True), ("2026-11-20T11:00:00Z", True, [], None), ("2026-11-24T11:00:00Z", False, ["evicted"], False)])
+def test_pods_that_have_failed_and_stay(ended, pods, names, warning):
+    """As the kubelet 1.34 leaves them: with containers that ended."""
+    facts = healthy()
+    gone = copy.deepcopy(facts["pods"][0])
+    gone["metadata"].update(name="kg-demo-1-z", uid="z")
+    gone["status"].update(phase="Failed", reason="Evicted", message='Usage of EmptyDir volume "tmp" exceeds the limit "10Mi". ', conditions=[{"type": "Ready", "status": "False", "lastTransitionTime": ended}],
+                          containerStatuses=[{"name": "kg-demo", "ready": False, "state": {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}}])
+    facts["pods"] = [*facts["pods"], gone] if pods else [gone]
+    found = [f for f in doctor.findings(facts, NOW) if f.name != "starting"]
+    assert [f.name for f in found] == names and all(f.warning == warning and "sizeLimit" in f.mend[1] for f in found)
+
+
+def test_an_eviction_for_its_limit():
+    facts = healthy()
+    facts["pods"][0]["status"] = {"phase": "Failed", "reason": "Evicted", "message": "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "}
+    assert mends(facts) == ["oc -n demo set resources deployment/kg-demo --limits=ephemeral-storage=2Gi"]
+
+
+def test_a_stateful_set_waits_for_a_broken_pod_of_the_release_before():
+    facts = status(stateful(healthy()), waiting={"reason": "ImagePullBackOff", "message": "manifest unknown"})
+    assert verdict(facts) == ["image-missing"]
+    facts["pods"][0]["metadata"]["labels"]["controller-revision-hash"] = "kg-demo-1"
+    assert verdict(facts) == ["rollout-stuck"] and mends(facts) == ["oc -n demo delete pod kg-demo-0"]
+
+
+@pytest.mark.parametrize("more, end", [({"finalizers": ["example.org/keep"]}, "patch pod kg-demo-0 --type=merge -p '{\"metadata\":{\"finalizers\":null}}'"), ({}, "delete pod kg-demo-0 --force --grace-period=0")])
+def test_a_pod_that_does_not_go(more, end):
+    facts = stateful(healthy())
+    facts["pods"][0]["metadata"].update(deletionTimestamp="2026-11-24T11:50:00Z", **more)
+    assert verdict(facts) == ["terminating"] and mends(facts)[0] == f"oc -n demo {end}"
+    facts["pods"][0]["metadata"]["deletionTimestamp"] = "2026-11-24T11:59:50Z"
+    assert verdict(facts) == ["starting"]
+
+
+def test_the_storage_of_a_stateful_set():
+    facts = stateful(healthy())
+    facts["workload"]["spec"]["volumeClaimTemplates"] = [{}]
+    facts["pods"][0]["spec"]["volumes"].append({"name": "data", "persistentVolumeClaim": {"claimName": "data-kg-demo-0"}})
+    facts["pods"][0]["status"] = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"}]}
+    facts["claims"] = [{"metadata": {"name": "data-kg-demo-0", "uid": "c"}, "spec": {"storageClassName": "none-such", "resources": {"requests": {"storage": "5Gi"}}}, "status": {"phase": "Pending"}}]
+    assert verdict(facts) == ["claim-not-bound"] and mends(facts)[:2] == ["oc -n demo delete statefulset kg-demo", "oc -n demo delete pvc data-kg-demo-0"]
+
+
+@pytest.mark.parametrize("message, name, first", [
+    ("0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.", "volume-held", "oc -n demo patch deployment kg-demo -p '{\"spec\":{\"strategy\":"),
+    ('0/1 nodes are available: persistentvolumeclaim "kg-demo" is being deleted.', "claim-missing", "oc -n demo describe pvc kg-demo"),
+    ("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.", "no-room", "wait until others end"),
+    ("0/1 nodes are available: 1 Insufficient memory.", "no-room", "wait until others end"),
+    ("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.", "not-scheduled", "oc -n demo patch deployment kg-demo --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/template/spec/nodeSelector\"}]'"),
+])
+def test_what_mends_a_pod_without_a_node(message, name, first):
+    facts = healthy()
+    template(facts)["nodeSelector"] = {"gpu": "yes"}
+    facts["pods"][0]["status"] = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": message}]}
+    assert verdict(facts) == [name] and mends(facts)[0].startswith(first)
+    assert "gpu" not in message or not any("--requests" in line for line in mends(facts))
+
+
+@pytest.mark.parametrize("waiting, message, mend", [
+    ({"reason": "CreateContainerConfigError", "message": "couldn't find key pin in ConfigMap demo/settings"}, "", "patch configmap settings -p '{\"data\":{\"pin\":\"VALUE\"}}'"),
+    ({"reason": "CreateContainerConfigError", "message": "couldn't find key pin in Secret demo/key"}, "", "patch secret key -p '{\"stringData\":{\"pin\":\"VALUE\"}}'"),
+    ({"reason": "ContainerCreating"}, 'MountVolume.SetUp failed for volume "conf" : configmap references non-existent config key: pin', "patch configmap settings -p '{\"data\":{\"pin\":\"VALUE\"}}'"),
+    ({"reason": "ContainerCreating"}, 'MountVolume.SetUp failed for volume "keys" : references non-existent secret key: pin', "patch secret key -p '{\"stringData\":{\"pin\":\"VALUE\"}}'"),
+])
+def test_a_key_that_is_not_there(waiting, message, mend):
+    facts = status(healthy(), waiting=waiting)
+    facts["pods"][0]["spec"]["volumes"] += [{"name": "conf", "configMap": {"name": "settings"}}, {"name": "keys", "secret": {"secretName": "key"}}]
+    facts["events"] = [event("FailedMount", message)] if message else []
+    assert verdict(facts) == ["config-missing"] and mends(facts) == [f"oc -n demo {mend}"]
+
+
+@pytest.mark.parametrize("probe, message, name, words", [
+    ({"exec": {"command": ["check"]}}, "Readiness probe failed: db refused token=hunter2", "probe-failed", "its probe's command fails"),
+    ({"exec": {"command": ["check"]}}, None, "probe-failed", "its probe's command fails"),
+    ({"httpGet": {"path": "/?token=hunter2", "port": 8080}}, 'Readiness probe failed: Get "http://10.0.0.8:8080/?token=hunter2": context deadline exceeded', "probe-failed", "does not answer"),
+    ({"httpGet": {"path": "/?token=hunter2", "port": 8080}}, "Readiness probe failed: HTTP probe failed with statuscode: 404", "health-path", "answers 404"),
+    ({"httpGet": {"path": "/", "port": 8080}}, 'Readiness probe failed: Get "https://10.0.0.8:8080/": tls: first record does not look like a TLS handshake', "probe-failed", "not as its probe asks"),
+    ({"httpGet": {"path": "/", "port": 8080}}, None, "probe-failed", "does not succeed"),  # events are kept for an hour
+    ({"httpGet": {"path": "/", "port": 8080}, "initialDelaySeconds": 7200}, None, "starting", "starting"),
+])
+def test_what_a_probe_says(probe, message, name, words):
+    facts = status(healthy())
+    template(facts)["containers"][0]["readinessProbe"] = probe
+    facts["events"] = [event("Unhealthy", message)] if message else []
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == [name] and words in found[0].what and "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize("reason, message, name, words", [
+    ("Unhealthy", 'Startup probe failed: Get "http://10.0.0.8:8080/": dial tcp 10.0.0.8:8080: connect: connection refused', "liveness", "startup probe never succeeds"),
+    ("FailedPostStartHook", "PostStartHook failed", "crash", "postStart hook fails"),
+    ("BackOff", "Back-off restarting failed container", "crash", "with status 137"),
+])
+def test_who_ended_it(reason, message, name, words):
+    facts = crashes(healthy(), "", 137)
+    template(facts)["containers"][0]["lifecycle"] = {"postStart": {"exec": {"command": ["x"]}}}
+    facts["events"] = [event(reason, message)]
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == [name] and words in found[0].what
+
+
+def test_a_probe_of_another_container_is_none_of_it():
+    facts = crashes(healthy(), "", 1)
+    facts["events"] = [event("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500")]
+    facts["events"][0]["involvedObject"]["fieldPath"] = "spec.containers{side}"
+    assert verdict(facts) == ["crash"]
+
+
+def test_a_command_that_was_given_as_one_word():
+    facts = status(healthy(), waiting={"reason": "RunContainerError", "message": 'exec: "serve --password=hunter2 --port 80": executable file not found in $PATH: unknown'})
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["command-missing"] and "hunter2" not in str(found) and "--port 80" in found[0].says[0]
+
+
+def test_a_container_that_was_restarted_long_ago_does_not_loop():
+    facts = status(healthy(), last={"exitCode": 1, "reason": "Error", "finishedAt": "2026-11-20T11:00:00Z"}, restarts=2)
+    facts["events"] = [event("Unhealthy", PROBES[2][0])]
+    assert verdict(facts) == ["probe-failed"]
+
+
+@pytest.mark.parametrize("made, names, warning", [("2026-11-24T11:59:00Z", [], None), ("2026-11-24T11:30:00Z", ["starting"], False)])
+def test_a_rollout_that_goes_on_is_well(made, names, warning):
+    """Also a replica that a HorizontalPodAutoscaler has added."""
+    facts = healthy()
+    facts["workload"]["spec"]["replicas"] = 2
+    second = copy.deepcopy(facts["pods"][0])
+    second["metadata"].update(name="kg-demo-1-b", uid="p2", creationTimestamp=made)
+    second["status"] = {"phase": "Pending", "containerStatuses": [{"name": "kg-demo", "ready": False, "state": {"waiting": {"reason": "ContainerCreating"}}}]}
+    facts["pods"].append(second)
+    found = doctor.findings(facts, NOW)
+    assert [(f.name, f.warning) for f in found] == [(name, warning) for name in names]
+
+
+def test_an_init_container_that_waits():
+    facts = status(healthy(), waiting={"reason": "PodInitializing"})
+    template(facts)["initContainers"] = [{"name": "wait-db", "image": IMAGE}]
+    facts["pods"][0]["status"]["initContainerStatuses"] = [{"name": "wait-db", "ready": False, "started": True, "state": {"running": {"startedAt": "2026-11-24T11:00:00Z"}}}]
+    facts["logs"] = {"kg-demo-1-a/wait-db": "waiting for db"}
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["starting"] and found[0].says == ["waiting for db"] and found[0].mend == ["oc -n demo logs deployment/kg-demo -c wait-db"]
+
+
+def test_a_job_is_made_again():
+    """The specification of its pods cannot be changed."""
+    facts = crashes(run_of_a_job(healthy(), [FAILED]), "", 137, "OOMKilled")
+    assert verdict(facts) == ["out-of-memory"] and mends(facts) == ["oc -n demo delete job kg-demo", "make it again with: resources.limits.memory: 2Gi, or less in memory"]
+    facts = run_of_a_job(healthy(), [{**FAILED, "reason": "DeadlineExceeded"}])
+    facts["pods"] = []
+    assert verdict(facts) == ["job-failed"] and mends(facts)[-1] == "make it again with: a longer activeDeadlineSeconds"
+    assert verdict(run_of_a_job(healthy(), spec={"suspend": True})) == ["paused"]
+
+
+def test_a_run_that_still_tries_gives_way_to_the_new_one():
+    facts = status(run_of_a_job(healthy(), kind="CronJob"), waiting={"reason": "ImagePullBackOff", "message": "manifest unknown"})
+    facts["pods"][0]["spec"]["containers"][0]["image"] = IMAGE.replace("latest", "none-such")
+    assert mends(facts)[-3:] == [f"oc -n demo set image cronjob/kg-demo kg-demo={IMAGE}", "oc -n demo delete job kg-demo-1", "oc -n demo create job kg-demo-11241200 --from=cronjob/kg-demo"]
+
+
+def test_a_secret_for_more_than_one_registry():
+    facts = refused(healthy())
+    facts["secrets"]["github-ghcr-secret"]["registries"]["https://index.docker.io/v1/"] = {"user": "me", "token": "unknown"}
+    assert [line for line in mends(facts) if "has logins for https://index.docker.io/v1/, too" in line]
+    facts["secrets"]["github-ghcr-secret"]["registries"] = {"ghcr.io": {"user": "me@um.nl", "token": "classic"}}
+    assert "--docker-username=GITHUB_USER " in str(mends(facts)) and "should be the account's name" in doctor.findings(facts, NOW)[0].why
+
+
+def test_a_secret_out_of_a_docker_configuration_without_logins():
+    import base64
+    import json
+    text = json.dumps({"auths": {"ghcr.io": {}}, "credsStore": "desktop"})
+    facts = refused(healthy())
+    facts["secrets"]["github-ghcr-secret"] = decoded({"type": "kubernetes.io/dockerconfigjson", "metadata": {}, "data": {".dockerconfigjson": base64.b64encode(text.encode()).decode()}})[0]
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["pull-secret-token"] and "credsStore" in found[0].why
+
+
+@pytest.mark.parametrize("image, name", [
+    ("https://ghcr.io/octo/app:V1", "ghcr.io/octo/app:V1"), ("ghcr.io/Octo/app:V1", "ghcr.io/octo/app:V1"), ("ghcr.io/octo/app:1:2", "REGISTRY/OWNER/NAME:TAG"),
+    ("ghcr.io/octo/app@sha256:abc", "REGISTRY/OWNER/NAME:TAG"), ("ghcr.io/octo/app :1", "REGISTRY/OWNER/NAME:TAG")])
+def test_a_name_that_cannot_be_pulled(image, name):
+    facts = status(healthy(), waiting={"reason": "InvalidImageName", "message": f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format'})
+    facts["pods"][0]["spec"]["containers"][0]["image"] = image
+    assert verdict(facts) == ["image-name"] and mends(facts) == [f"oc -n demo set image deployment/kg-demo kg-demo={name}"]
+
+
+def test_a_service_of_another_name():
+    facts = healthy()
+    facts["workload"]["spec"]["selector"] = {"matchLabels": {"app.kubernetes.io/name": "kg-demo"}}
+    facts["services"] = [{"metadata": {"name": "web"}, "spec": {"selector": {"app": "kg-demoo"}, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}}]
+    facts["routes"][0]["spec"]["to"]["name"] = "web"
+    assert verdict(facts) == ["service-no-pods"] and mends(facts) == ["oc -n demo set selector service web app.kubernetes.io/name=kg-demo"]
+    facts["services"][0]["spec"].update(selector={"app.kubernetes.io/name": "kg-demo"}, ports=[{"name": "http", "port": 80, "targetPort": 9090}])
+    assert verdict(facts) == ["service-port"] and mends(facts) == ["""oc -n demo patch service web --type=json -p '[{"op":"replace","path":"/spec/ports/0/targetPort","value":8080}]'"""]
+    facts["services"] = []
+    assert verdict(facts) == ["route-service"] and mends(facts) == ["oc -n demo expose deployment kg-demo --name=web --port=80 --target-port=8080"]
+
+
+def test_a_service_that_leads_to_two_applications():
+    facts = healthy()
+    facts["besides"] = [{**copy.deepcopy(facts["pods"][0]), "metadata": {"name": "other-a", "labels": {"app.kubernetes.io/name": "kg-demo"}}}]
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["service-shared"] and found[0].warning
+
+
+def test_what_is_paused_is_resumed_first():
+    """Nothing can be restarted before."""
+    facts = refused(healthy())
+    facts["workload"]["spec"]["paused"] = True
+    assert verdict(facts) == ["paused", "token-refused"]
+
+
+def test_a_host_path():
+    facts = healthy()
+    facts["pods"] = []
+    template(facts)["volumes"].append({"name": "data", "hostPath": {"path": "/etc"}})
+    facts["sets"][0]["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True", "message": 'pods "kg-demo-1-" is forbidden: violates PodSecurity "restricted:latest": restricted volume types'}]
+    assert verdict(facts) == ["security-context"] and mends(facts)[1:] == ["there: take out the hostPath volume data"]

@@ -61,6 +61,17 @@ def test_a_project_that_is_not_there(monkeypatch, capsys):
     assert [f["name"] for f in json.loads(capsys.readouterr().out)["findings"]] == ["no-project"]
 
 
+def test_pods_of_another_application_with_the_same_labels(monkeypatch):
+    def pod(name, owner):
+        return {"metadata": {"name": name, "creationTimestamp": "", "ownerReferences": [{"uid": owner}]}, "spec": {}, "status": {}}
+    things = {"deployments/x": {"metadata": {"name": "x", "uid": "w"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"spec": {}}}},
+              "replicasets?labelSelector=a%3Db": {"items": [{"metadata": {"uid": "s", "ownerReferences": [{"uid": "w"}]}}, {"metadata": {"uid": "other"}}]},
+              "pods?labelSelector=a%3Db": {"items": [pod("mine", "s"), pod("not-mine", "other")]}}
+    monkeypatch.setattr(look.Cluster, "get", lambda self, path: (things.get(path.partition("/namespaces/demo/")[2], {"items": []}), None))
+    facts = look.look("oc", "demo", "x", github=False)
+    assert [[p["metadata"]["name"] for p in facts[key]] for key in ("pods", "besides")] == [["mine"], ["not-mine"]]
+
+
 def test_a_tool_that_asks_gets_no_answer():
     """kubectl without a login asks for a user name; on a terminal it would wait for it."""
     assert look.run(sys.executable, "-c", "print(repr(input()))")[0] == 1
