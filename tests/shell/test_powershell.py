@@ -75,7 +75,7 @@ def test_powershell_takes_the_steps_for_a_repository_that_was_there(tmp_path, mo
     made = bake(tmp_path)
     (made / ".git").mkdir()
     added = [".dockerignore", "it's/a b.c", "openshift/image.py", *[f"folder/file{n}" for n in range(20)]]
-    assert powershell(printed(made, False, monkeypatch, False, added))[1] == ["git", "add", "--", *added]
+    assert powershell(printed(made, False, monkeypatch, False, added))[1] == ["git", "add", "-f", "--", *added]
 
 
 @pytest.mark.parametrize("shell_is_posix", [True, False])
