@@ -73,6 +73,8 @@ class Case:
     def change(self, what, command=None):
         """The lines that change the workload: in the file, where there is one, else by a command."""
         again = self.restart() if self.kind == "CronJob" and self.facts["jobs"] else []
+        if self.kind == "StatefulSet":  # which does not replace a pod that is not ready
+            again = [self.command(f"delete pod {p['metadata']['name']}") for p in self.broken[:1]]
         if self.expected:
             return [f"in {self.file()}: {what}", self.apply(), *again]
         if self.kind == "Job":  # its pods' specification cannot be changed

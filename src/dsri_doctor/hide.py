@@ -13,7 +13,7 @@ NAMED = re.compile(
     |credential|cookie|session|dsn|connection[_-]?string)[\w.-]{0,40}["']?(?:\s{0,9}(?:=>?|:)\s{0,9}|\s+is\s+))("[^"]*"|'[^']*'|[^\s,;&}"']+)"""
 )
 # The words of a command line: `--db-password hunter2`.
-OPTION = re.compile(r"(?i)((?<![\w-])--?[\w-]*(?:passw(?:or)?d|passphrase|secret|token|api-?key|access-?key|credential|dsn)[\w-]*\s+)(\"[^\"]*\"|'[^']*'|[^\s,;]+)")
+OPTION = re.compile(r"(?i)((?<![\w-])--?[\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|api-?key|access-?key|credential|dsn)[\w-]{0,40}\s{1,9})(\"[^\"]*\"|'[^']*'|[^\s,;]+)")
 AUTHORIZATION = re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*|\bbearer\s+|\bbasic\s+(?=[\w+/=]{12,})).+")
 IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]+@")
 # Long runs of letters and digits are keys more often than words; a digest or a commit is neither.

@@ -27,7 +27,7 @@ VERDICTS = {
     # Images
     "no-tag": ["image-missing"], "no-image": ["image-missing"], "capitals": ["image-name"], "no-registry": ["registry-unreachable"], "newer": ["image-missing"],
     # What the project does not allow, or does not have
-    "fixed-user": ["security-context"], "fixed-group": ["security-context"], "no-account": ["no-account"], "no-resources": ["resources-missing"], "no-limit": ["resources-missing"],
+    "fixed-user": ["security-context"], "fixed-group": ["security-context"], "no-account": ["no-account"], "no-resources": ["resources-missing"], "first-bare": ["resources-missing"], "no-limit": ["resources-missing"],
     "too-much": ["maxima"], "over-quota": ["quota"], "too-many": ["no-room"], "no-class": ["claim-not-bound"], "no-claim": ["claim-missing"], "random-user": ["anyuid-lost"],
     # What the application does
     "no-secret": ["config-missing"], "no-file": ["config-missing"], "memory": ["out-of-memory"], "no-read": ["permission"], "no-write": ["root-read-only"], "read-only": ["volume-read-only"],
@@ -163,7 +163,7 @@ def test_an_older_image_is_told_from_the_newest(trials):
     assert found[0].mend == [f"kubectl -n {PROJECT} rollout restart deployment/{trials.name(case)}"]
 
 
-MENDED = ["opaque", "newer", "two-secrets"]
+MENDED = ["opaque", "newer", "two-secrets", "no-way", "other-labels", "first-bare"]
 
 
 def test_what_it_says_to_do_mends_it(trials, verdicts):

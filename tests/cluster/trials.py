@@ -330,6 +330,8 @@ def started(folder, environment):
         t.trial("no-account", image=here, account="anyuid")
         t.trial("no-resources", image=here, change=lambda pod, container: container.pop("resources"))
         t.trial("no-limit", image=here, change=lambda pod, container: container["resources"]["limits"].pop("ephemeral-storage"))
+        t.trial("first-bare", image=here, change=lambda pod, container: pod.update(initContainers=[
+            {"name": "first", "image": here, "command": ["true"], "securityContext": container["securityContext"], "volumeMounts": container["volumeMounts"]}]))
         t.trial("too-much", image=here, change=lambda pod, container: container["resources"]["limits"].update(memory="600Gi"))
         t.trial("too-many", image=here, change=resources(cpu="30", memory="120Gi"))
         t.trial("over-quota", image=here, change=two_large)

@@ -72,6 +72,11 @@ def test_pods_of_another_application_with_the_same_labels(monkeypatch):
     assert [[p["metadata"]["name"] for p in facts[key]] for key in ("pods", "besides")] == [["mine"], ["not-mine"]]
 
 
+def test_a_log_of_long_lines_is_cut_at_their_ends(monkeypatch):
+    monkeypatch.setattr(look.Cluster, "raw", lambda self, path: ("password=hunter2 " + "x" * 10**6 + "\nend", None))
+    assert look.log(look.Cluster("oc"), "/log", False) == "password=hunter2 " + "x" * 483 + "\nend"
+
+
 def test_a_tool_that_asks_gets_no_answer():
     """kubectl without a login asks for a user name; on a terminal it would wait for it."""
     assert look.run(sys.executable, "-c", "print(repr(input()))")[0] == 1
