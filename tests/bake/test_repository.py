@@ -1,9 +1,9 @@
 """Promise 1, 7 and 9: what is generated is whole, valid and has nothing that was not chosen."""
 
 import ast
+import functools
 import json
 import re
-import shutil
 
 import golden
 import pytest
@@ -85,9 +85,14 @@ def test_the_defaults_that_follow_from_a_name_work(cookies, name):
     assert result.exit_code == 0, name
 
 
-def test_anyuid_gets_what_that_scc_allows(tmp_path, stack):
-    made = bake(tmp_path, stack=stack, service_account="anyuid")
-    pod = workload(made)[1]
+@pytest.fixture(scope="module")
+def with_anyuid(tmp_path_factory):
+    """A function: a stack's repository for the account anyuid, made once."""
+    return functools.cache(lambda stack: bake(tmp_path_factory.mktemp(stack), stack=stack, service_account="anyuid"))
+
+
+def test_anyuid_gets_what_that_scc_allows(with_anyuid, stack):
+    pod = workload(with_anyuid(stack))[1]
     assert "securityContext" not in pod and pod["containers"][0]["securityContext"] == {"allowPrivilegeEscalation": False}
 
 
@@ -130,19 +135,19 @@ def test_the_number_of_shares_stands_in_one_place(tmp_path):
     assert job["completions"] == 7 and {"name": "JOB_COMPLETIONS", "value": "7"} in job["template"]["spec"]["containers"][0]["env"]
 
 
-@pytest.mark.parametrize("pinned, ends", [('newTag: "1.2.3"', ":1.2.3"), ('digest: "sha256:' + "ab" * 32 + '"', "@sha256:" + "ab" * 32)])
 @pytest.mark.parametrize("stack", ["fastapi", "batch-job"])
-def test_who_deploys_from_git_pins_in_one_line(stack, tmp_path, pinned, ends):
+def test_who_deploys_from_git_pins_in_one_line(stack, tmp_path):
     """Argo CD builds the folder with kustomize: a tag or a digest in kustomization.yaml reaches every container."""
-    repository = bake(tmp_path, stack=stack)
-    assert f"`{pinned.replace('ab' * 32, '…')}`" in (repository / "openshift/README.md").read_text(encoding="utf-8")
-    shutil.copytree(repository / "openshift", tmp_path / "openshift")
-    file = tmp_path / "openshift/kustomization.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace("newTag: latest", pinned), encoding="utf-8")
-    built = run(tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(tmp_path / "openshift"))
-    assert built.returncode == 0, built.stderr
-    images = re.findall(r"(?m)^ *(?:- )?image: (.*)$", built.stdout)
-    assert images and all(image == f"ghcr.io/maastrichtu-ids/{repository.path.name.lower()}{ends}" for image in images)
+    made = bake(tmp_path, stack=stack)
+    file = made / "openshift/kustomization.yaml"
+    text = file.read_text(encoding="utf-8")
+    for pinned, ends in (('newTag: "1.2.3"', ":1.2.3"), ('digest: "sha256:' + "ab" * 32 + '"', "@sha256:" + "ab" * 32)):
+        assert f"`{pinned.replace('ab' * 32, '…')}`" in (made / "openshift/README.md").read_text(encoding="utf-8")
+        file.write_text(text.replace("newTag: latest", pinned), encoding="utf-8")
+        built = run(tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(made / "openshift"))
+        assert built.returncode == 0, built.stderr
+        images = re.findall(r"(?m)^ *(?:- )?image: (.*)$", built.stdout)
+        assert images and all(image == f"ghcr.io/maastrichtu-ids/{made.path.name.lower()}{ends}" for image in images)
 
 
 def test_template_files_are_valid_where_they_stand():
@@ -188,8 +193,8 @@ LONGEST = {"repo_name": "r" * 30, "openshift_project": "p" * 32, "github_owner":
 
 
 @pytest.mark.parametrize("stack, answers", [*[(stack, {}) for stack in STACKS], *[(stack, names) for stack in ("jupyterlab", "batch-job") for names in (LONG, LONGEST)]])
-def test_printed_steps_are_short_and_only_commands_are_indented_by_four(tmp_path, stack, answers):
-    made = bake(tmp_path, stack=stack, service_account="anyuid", **answers)
+def test_printed_steps_are_short_and_only_commands_are_indented_by_four(tmp_path, with_anyuid, stack, answers):
+    made = bake(tmp_path, stack=stack, service_account="anyuid", **answers) if answers else with_anyuid(stack)
     lines = made.text.rstrip("\n").split("\n")
     steps = lines[lines.index(next(line for line in lines if line.startswith("1. "))):]
     assert made.status == 0 and len(steps) <= (50 if answers is LONGEST else 45), len(steps)
