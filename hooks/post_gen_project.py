@@ -134,6 +134,7 @@ def steps(documentation, was_empty, added):
     sections = dict(re.findall(r"(?ms)^## ([^\n]+)\n+(.*?)\n*(?=^## |\Z)", documentation))
     deploy = sections["Deploy from " + ("Linux, macOS or Git Bash" if POSIX else "PowerShell")]
     publish, browser = sections["Publish"].split("\n\n  Without gh: m")
+    # Not shutil.which: that import costs more than the rest of this function.
     gh = "gh.exe" if os.name == "nt" else "gh"
     if not any(os.access(os.path.join(folder, gh), os.X_OK) for folder in os.get_exec_path()):
         publish = publish.rpartition("\n")[0] + "\n  M" + browser

@@ -495,6 +495,7 @@ def dockerhub(image):
     host, slash, _ = image.partition("/")
     if image in ("scratch", "") or image[0] in "$/":
         return False
+    # Its own hosts, by which an image may name it: these are known to be warned of, nothing is pulled from there.
     return not slash or not re.search(r"[.:]|^localhost$", host) or host in ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
 
 
