@@ -169,7 +169,8 @@ def test_the_documented_database_serves_the_service_and_outlives_its_pod(bring_u
         run(*oc, "rollout", "restart", f"deployment/{name}-db")
         assert run(*oc, "rollout", "status", f"deployment/{name}-db", "--timeout=120s").returncode == 0
         page(f"{run(*oc, 'get', 'service', name, '-o', 'jsonpath={.spec.clusterIP}').stdout}", "/healthz")
-        paste(terminal, backup)
+        said = paste(terminal, backup)
+        assert terminal.match[1] == "0", said
         assert "42" in (made / "database.sql").read_text(encoding="utf-8")
     finally:
         terminal.close(force=True)
