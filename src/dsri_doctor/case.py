@@ -109,7 +109,7 @@ class Case:
         commands = [self.command(f"delete secret {name}")] if replace else []
         commands += [self.command(f'{create} --docker-password="$GHCR_TOKEN" --dry-run=client -o yaml |'), "  " + self.command("apply --server-side --force-conflicts -f -"), *then]
         joined = [f"  {command}" + ("" if command.endswith("|") else " &&") for command in commands[:-1]] + [f"  {commands[-1]} )"]
-        return [*lines, "( trap 'stty echo' EXIT; trap 'exit 130' INT", "  printf 'Token: '; stty -echo; read -r GHCR_TOKEN; stty echo; echo", *joined]
+        return [*lines, "( trap 'stty echo' EXIT; trap 'exit 130' INT", "  stty -echo; printf 'Token: '; read -r GHCR_TOKEN; stty echo; echo", *joined]
 
     def one(self, container):
         """The option of `set resources` that names one container of several."""

@@ -1,7 +1,6 @@
 """A terminal in which the printed commands are pasted, as people do."""
 
 import re
-import time
 
 import pytest
 
@@ -27,7 +26,6 @@ def paste(shell, block, *typed):
     shell.send("".join(line[4:] + "\n" for line in block.rstrip("\n").split("\n")))
     for prompt, answer in typed:
         shell.expect(f"(?<!'){prompt}")  # printed, not the echo of what was pasted
-        time.sleep(0.3)
         shell.sendline(answer)
     shell.send("echo do''ne-$?\n")
     shell.expect(r"done-(\d+)", timeout=330)

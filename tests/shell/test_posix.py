@@ -8,11 +8,10 @@ import json
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
-from conftest import FACTS, STACKS, bake, is_web, later, need, run
+from conftest import FACTS, STACKS, bake, is_web, later, need, run, until
 
 pexpect = pytest.importorskip("pexpect")
 if os.name != "posix":
@@ -57,13 +56,13 @@ def at_a_terminal(shell, place, text, typed=CANARY):
     env = {"PATH": f"{place / 'bin'}:{os.environ['PATH']}", "HOME": str(place / "home"), "TMPDIR": str(place / "tmp"), "HISTFILE": str(place / "home" / "history"),
            "PS1": "ready> ", "ENV": "", "TERM": "dumb", "RECORD": str(place / "record"), "LANG": "C.UTF-8"}
     child = pexpect.spawn(command[0], command[1:], cwd=str(place / "here"), env=env, encoding="utf-8", timeout=20, dimensions=(50, 250))
+    child.delaybeforesend = None  # the token is there as soon as it is asked for
     seen = ""
     for block in [f"    {prepare}"] + re.findall(r"(?m)(?:^    .*\n?)+", text):
         child.send("".join(line[4:] + "\n" for line in block.rstrip("\n").split("\n")))
         if "read -r" in block:
             child.expect("(?<!')(Token|Value): ")
             seen += child.before
-            time.sleep(0.2)
             child.sendline(typed)
         child.send("echo do''ne-$?\n")
         child.expect(r"done-(\d+)\D")
@@ -158,12 +157,15 @@ def test_ctrl_c_at_the_token_gives_the_terminal_back(place, shell):
                           "RECORD": str(place / "record")}, encoding="utf-8", timeout=20, dimensions=(50, 250))
     child.send(prepare + "\n" + "".join(line[4:] + "\n" for line in block.rstrip("\n").split("\n")))
     child.expect("(?<!')Token: ")
-    time.sleep(0.2)
     child.sendintr()
-    time.sleep(0.3)
-    child.send("stty -a | grep -o '[-]*echo '; echo do''ne\n")
-    child.expect("done\r")
-    assert re.search(r"(?m)^echo ", child.before), child.before
+    child.expect("ready> ")
+
+    def echoes():  # dash asks for the next command while what it has interrupted still ends
+        child.send("stty -a | grep -o '[-]*echo '; echo do''ne\n")
+        child.expect("done\r")
+        return re.search(r"(?m)^echo ", child.before)
+
+    until(echoes, seconds=20, why=lambda: child.before)
     child.close(force=True)
     assert not (place / "record").exists()
 
