@@ -151,8 +151,9 @@ def test_a_broken_job_is_stopped_and_told_why(docker, tmp_path, what):
     else:
         for path in sorted((made / "example/inputs").rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
-    script = made / "openshift/image.py"
-    script.write_text(re.sub("(?m)^DEADLINE = 120", "DEADLINE = 3", script.read_text(encoding="utf-8")), encoding="utf-8")
+    if "not end" in what:  # the others end by themselves, when the machine lets them
+        script = made / "openshift/image.py"
+        script.write_text(re.sub("(?m)^DEADLINE = 120", "DEADLINE = 3", script.read_text(encoding="utf-8")), encoding="utf-8")
     build(made.path, name)
     done = check(made, name)
     run("docker", "image", "rm", "--force", name)
@@ -176,8 +177,9 @@ def test_a_broken_image_is_stopped_and_told_why(docker, tmp_path, what):
     tool("kubectl", "kubernetes.io/docs/tasks/tools")
     lines, told = BROKEN[what]
     made = bake(tmp_path, stack="fastapi" if "health" in what else "own-dockerfile")
-    manifest = made / "openshift/deployment.yaml"
-    manifest.write_text(manifest.read_text(encoding="utf-8").replace("failureThreshold: 60", "failureThreshold: 3"), encoding="utf-8")
+    if told.startswith(("It listens", "The readiness")):  # the others end by themselves, when the machine lets them
+        manifest = made / "openshift/deployment.yaml"
+        manifest.write_text(manifest.read_text(encoding="utf-8").replace("failureThreshold: 60", "failureThreshold: 3"), encoding="utf-8")
     (tmp_path / "image").mkdir()
     (tmp_path / "image" / "Dockerfile").write_text(f"FROM {BASE}\n{lines}\n", encoding="utf-8")
     name = "ghcr.io/maastrichtu-ids/broken:" + what.replace(" ", "-")

@@ -6,7 +6,6 @@ import html.parser
 import http.client
 import json
 import re
-import time
 import uuid
 
 import pytest
@@ -30,6 +29,7 @@ BACKEND = """
 import http.server, json, time
 class Echo(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        print("asked", self.path, flush=True)
         time.sleep(3 if "slow" in self.path else 0)
         body = json.dumps({"path": self.path, **self.headers}).encode()
         self.send_response(307 if "away" in self.path else 200)
@@ -143,7 +143,7 @@ def test_the_backend_is_named_at_run_time_and_may_come_later(image, network):
             assert ask(address, "/api/upload", "POST", b"x" * 3_000_000)[2] == b"3000000"
             with concurrent.futures.ThreadPoolExecutor() as pool:  # a stop, as the cluster does it, lets what is under way come to its end
                 slow = pool.submit(ask, address, "/api/slow")
-                time.sleep(1)
+                until(lambda: "asked /slow" in run("docker", "logs", started.stdout.strip()).stdout)
                 run("docker", "stop", "--time", "10", name)
                 assert slow.result()[0] == 200
             assert json.loads(run("docker", "inspect", name).stdout)[0]["State"]["ExitCode"] == 0
