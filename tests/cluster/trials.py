@@ -174,7 +174,7 @@ class Trials:
             text.append(oc(project, "logs", f"deployment/{name}").stdout)
         return reasons, "\n".join(text)
 
-    def until(self, case, wanted, seconds=100):
+    def until(self, case, wanted, seconds=300):
         """Wait until `wanted` holds of (reasons, text); what was shown at last, if it never does."""
         end = time.monotonic() + seconds
         while True:
@@ -196,7 +196,7 @@ class Trials:
 
     def ready(self, case):
         name, project = self.name(case), self.projects.get(case, PROJECT)
-        done = oc(project, "rollout", "status", f"deployment/{name}", "--timeout=100s")
+        done = oc(project, "rollout", "status", f"deployment/{name}", "--timeout=300s")
         self.look()
         assert done.returncode == 0, (done.stderr, self.shows(case, project))
 
