@@ -11,14 +11,14 @@ from dsri_doctor.look import owned, template_of
 Finding = namedtuple("Finding", "name what why mend says warning", defaults=([], [], False))
 
 # The order in which to mend: what stands earlier hides what stands later.
-ORDER = """no-tool no-manifests bad-config not-logged-in unreachable no-project no-workload scaled-down paused publish-denied publish-failed never-published
+ORDER = """no-tool no-manifests bad-config not-logged-in unreachable cluster-unwell no-project project-ending no-workload scaled-down paused publish-denied publish-failed never-published
 no-account no-pull-secret pull-secret-missing pull-secret-broken pull-secret-type pull-secret-registry pull-secret-token pull-secret-not-linked
 image-name image-missing token-refused image-platform pull-limit registry-unreachable pull-failed
 quota resources-missing maxima security-context pod-refused
 claim-missing claim-not-bound volume-not-mounted volume-held no-room not-scheduled
 config-missing user-not-numeric evicted out-of-memory exec-format command-missing volume-read-only root-read-only low-port permission
 liveness crash job-failed terminating probe-port wrong-port health-path probe-failed rollout-stuck starting
-anyuid-lost object-missing service-port service-no-pods service-shared route-service route-no-host route-refused mixed-images old-image
+anyuid-lost object-missing service-port service-no-pods service-shared network-policy route-service route-no-host route-refused claim-ending mixed-images old-image
 token-ends token-too-wide restarted""".split()
 TOKEN_PAGE = "https://github.com/settings/tokens/new?scopes=read:packages"
 
@@ -42,7 +42,7 @@ class Case:
         self.containers = {c["name"]: c for c in (self.template.get("initContainers") or []) + self.template.get("containers", [])}
         # A pod that failed as a whole stays to be looked at, but for a run's; its controller has made another one.
         self.failed = [p for p in facts["pods"] if p.get("status", {}).get("phase") == "Failed" and self.kind not in ("CronJob", "Job")]
-        self.pods = [p for p in facts["pods"] if not p["metadata"].get("deletionTimestamp") and p not in self.failed]
+        self.pods = [p for p in facts["pods"] if not p["metadata"].get("deletionTimestamp") and (p not in self.failed or self.kind == "Pod")]
         self.newest = None
         if self.kind == "Deployment" and self.workload:
             revision = self.workload["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision")
@@ -52,11 +52,21 @@ class Case:
             revision = self.workload.get("status", {}).get("updateRevision")
             self.older = [p for p in self.pods if p["metadata"].get("labels", {}).get("controller-revision-hash", revision) != revision]
         self.current = [p for p in self.pods if p not in self.older]
-        self.broken = [p for p in self.current if not settled(p)]
+        # What failed on the way of a run that has ended well is over.
+        self.broken = [p for p in self.current if not settled(p)] if not self.ended("Complete") else []
         self.events = facts["events"] or []
         self.literal = {v["value"] for c in self.containers.values() for v in c.get("env") or []
                         if v.get("value") and re.search(r"(?i)pass|secret|token|key|credential|dsn|cookie", v["name"])}
         self.findings, self.said = [], set()
+
+    def ended(self, *conditions, job=-1):
+        """The condition with which a run has ended, the last one or one before."""
+        of = (self.facts["jobs"][job].get("status", {}).get("conditions") or []) if len(self.facts["jobs"]) >= -job else []
+        return next((c for c in of if c["type"] in conditions and c["status"] == "True"), None)
+
+    def wanted(self):
+        """How many pods there should be."""
+        return self.workload["spec"].get("replicas", self.workload.get("status", {}).get("desiredNumberScheduled", 1))
 
     # Words for people
 
@@ -73,12 +83,12 @@ class Case:
     def change(self, what, command=None):
         """The lines that change the workload: in the file, where there is one, else by a command."""
         again = self.restart() if self.kind == "CronJob" and self.facts["jobs"] else []
-        if self.kind == "StatefulSet":  # which does not replace a pod that is not ready
-            again = [self.command(f"delete pod {p['metadata']['name']}") for p in self.broken[:1]]
+        if self.kind in ("StatefulSet", "ReplicaSet") and self.broken:  # which do not replace a pod that is not ready
+            again = [self.command(f"delete pod {' '.join(p['metadata']['name'] for p in self.broken)}")]
         if self.expected:
             return [f"in {self.file()}: {what}", self.apply(), *again]
-        if self.kind == "Job":  # its pods' specification cannot be changed
-            return [self.command(f"delete job {self.name}"), f"make it again with: {what}"]
+        if self.kind in ("Job", "Pod"):  # whose specification cannot be changed
+            return [self.command(f"delete {self.kind.lower()} {self.name}"), f"make it again with: {what}"]
         return [self.command(command), *again] if command else [self.command(f"edit {self.kind.lower()} {self.name}"), f"there: {what}", *again]
 
     def publish(self):
@@ -86,7 +96,7 @@ class Case:
 
     def restart(self):
         last = self.facts["jobs"][-1] if self.facts["jobs"] else None
-        ended = last and any(c["type"] in ("Failed", "Complete") and c["status"] == "True" for c in last["status"].get("conditions") or [])
+        ended = self.ended("Failed", "Complete")
         if self.kind == "CronJob":
             # One that still tries would run beside the new one.
             return ([self.command(f"delete job {last['metadata']['name']}")] if last and not ended else []) + \
@@ -95,6 +105,10 @@ class Case:
             return [self.command(f"delete job {self.name}"), "make it again"] if ended else []
         if self.kind == "DeploymentConfig":
             return [self.command(f"rollout latest dc/{self.name}")]
+        if self.kind == "Pod":
+            return [self.command(f"delete pod {self.name}"), "make it again"]
+        if self.kind == "ReplicaSet":
+            return [self.command(f"delete pod {p['metadata']['name']}") for p in self.broken or self.current]
         return [self.command(f"rollout restart {self.kind.lower()}/{self.name}")] if self.workload else []
 
     def secret(self, name, replace=False, host="ghcr.io", then=()):

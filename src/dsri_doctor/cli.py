@@ -7,6 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+from dsri_doctor.case import settled
 from dsri_doctor.findings import cannot_look, findings, running_still
 from dsri_doctor.look import CannotLook, look, repository, tool_named
 
@@ -19,7 +20,7 @@ def arguments(words):
         "cookiecutter-dsri made it needs no options."), epilog="Exit status 0: all is well; 1: something is to be mended; 2: it could not look.")
     parser.add_argument("folder", nargs="?", default="openshift", help="the manifests' folder (default: openshift)")
     parser.add_argument("--project", help="the project, where it is not the manifests' own")
-    parser.add_argument("--name", help="the Deployment, CronJob, StatefulSet or Job, where it is not the manifests' own")
+    parser.add_argument("--name", help="the Deployment, CronJob, StatefulSet, Job, ... or a pod, where it is not the manifests' own")
     parser.add_argument("--tool", choices=["oc", "kubectl"], help="what asks the cluster (default: oc, else kubectl)")
     parser.add_argument("--context", help="the context of that tool's configuration")
     parser.add_argument("--registry", action="store_true", help=(
@@ -88,7 +89,9 @@ def summary(facts):
         job = facts["jobs"][-1] if facts["jobs"] else None
         return [f"The last run is {job['metadata']['name']}: {job['status'].get('succeeded', 0)} of {job['spec'].get('completions', 1)} done."] if job else \
             [f"Of its runs none is kept; the last one was at {status['lastScheduleTime']}." if status.get("lastScheduleTime") else "No run was started yet."]
-    return [f"{status.get('readyReplicas', 0)} of {workload['spec'].get('replicas', 1)} pods ready" + (f"; image {', '.join(images)}." if images else ".")]
+    ready = status.get("readyReplicas", status.get("numberReady", 0)) if workload["kind"] != "Pod" else sum(map(settled, facts["pods"]))
+    wanted = workload["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
+    return [f"{ready} of {wanted} pods ready" + (f"; image {', '.join(images)}." if images else ".")]
 
 
 def main(words=None):
@@ -104,9 +107,9 @@ def main(words=None):
         if running_still(facts):
             notes.append("The release before still answers, until the newest one is ready.")
         if facts["unseen"] and not any(f.name == "no-project" for f in found):
-            notes.append(f"Not looked at, as you may not read them: {', '.join(facts['unseen'])}.")
+            notes.append(f"Not looked at, as the cluster does not show them to you: {', '.join(facts['unseen'])}.")
             status = status or 2 if {"pods", "deployments"} & set(facts["unseen"]) else status
-        title = f"{facts['name']} in {facts['project']}: {count(found)}"
+        title = f"{facts['name']} in {facts['project']}: {count(found) if found or not status else 'nothing is found, but not all could be looked at'}"
     except CannotLook as problem:
         found, status, notes = [cannot_look(*problem.args)], 2, []
         title = "dsri-doctor could not look"

@@ -15,7 +15,7 @@ LOW_PORT = r"(bind|listen|port)[^\n]*(permission denied|EACCES|errno 13)|permiss
 
 def starting(case):
     """Containers that cannot be made, or that end by themselves."""
-    for pod, status in case.statuses(case.broken):
+    for pod, status in case.statuses([p for p in case.broken if p["status"].get("reason") != "Evicted"]):
         state = status.get("state", {})
         waiting = state.get("waiting", {})
         reason, said = waiting.get("reason", ""), case.say(waiting.get("message"))
@@ -67,6 +67,9 @@ def cannot_start(case, pod, status, text, said):
     """The runtime could not begin the container's command."""
     if re.search(r"exec format error", text, re.IGNORECASE):
         exec_format(case, pod, status, said)
+    elif re.search(r"error mounting|prepare subPath", text):
+        case.add("volume-not-mounted", "A volume cannot be mounted at its place.", "A file and a folder do not go over each other: a subPath that its volume does not have is made as a folder.",
+                 case.change("the mountPath and the subPath of its volumeMounts"), said, of=status["name"])
     elif re.search(r"no such file|not found", text, re.IGNORECASE):
         command_missing(case, status, said)
     elif re.search(r"permission denied", text, re.IGNORECASE):
@@ -262,9 +265,11 @@ def seccomp(case):
 def jobs(case):
     if not case.facts["jobs"]:
         return
-    job = case.facts["jobs"][-1]
+    job, failed, before = case.facts["jobs"][-1], case.ended("Failed"), case.ended("Failed", job=-2)
     name = job["metadata"]["name"]
-    failed = next((c for c in job.get("status", {}).get("conditions") or [] if c["type"] == "Failed" and c["status"] == "True"), None)
+    if before and not case.ended("Failed", "Complete"):
+        name_before = case.facts["jobs"][-2]["metadata"]["name"]
+        case.add("job-failed", f"The run before, {name_before}, has failed; {name} is under way.", f"{before.get('reason')}: {hide(before.get('message', ''))}", [case.command(f"logs job/{name_before}")], warning=True, of=name_before)
     bad = [(pod, s, s["state"]["terminated"]) for pod, s in case.statuses(case.broken) if s.get("state", {}).get("terminated", {}).get("exitCode")]
     if failed and not any(case.restart()[0] in f.mend for f in case.findings) or bad and not failed and not case.has(*ENDED):
         shares = job["status"].get("failedIndexes")

@@ -37,7 +37,12 @@ def cannot_look(name, said):
                        ["mend what it says, or move that file away and log in again: https://console.dsri.unimaas.nl, your name, Copy login command"]),
         "not-logged-in": ("You are not logged in, or the login has expired.", "A login ends after some time.", ["https://console.dsri.unimaas.nl: your name, Copy login command; paste it here"]),
         "unreachable": ("The cluster does not answer.", "It is reachable from the university's network and its VPN only.", ["connect to the VPN, then run this again"]),
+        "cluster-unwell": ("The cluster answers, but not as it should.", "It has too much to do, or is being updated.", ["run this again in some minutes; if it stays so, ask dsri-support-l@maastrichtuniversity.nl"]),
     }[name]
+    if name == "unreachable" and "HTTPS_PROXY" in said:
+        about = (about[0], "It is asked through the proxy that HTTPS_PROXY names.", ["unset HTTPS_PROXY https_proxy, where that proxy does not lead to it; then:", *about[2]])
+    elif name == "unreachable" and "x509" in said:
+        about = (about[0], "What answers has another certificate than the login was made for: it is another server, or the login is an old one.", [*about[2], "where it says the same: log in again: https://console.dsri.unimaas.nl, your name, Copy login command"])
     said = re.sub(r"\s+", " ", hide(said)).strip()
     return Finding(name, *about, [said[:300]] if said else [])
 
@@ -54,6 +59,11 @@ def project(case):
 
 
 def workload(case):
+    if case.facts["ending"] is not None:
+        case.add("project-ending", f"The project {case.project} is being deleted, with all that is in it.", "", [case.command(f"get project {case.project} -w" if case.facts["tool"] == "oc" else f"get namespace {case.project} -w", project=False),
+                 "make it again once it has gone"], case.say(" ".join(case.facts["ending"])))
+    if not case.workload and "deployments" in case.facts["unseen"]:
+        return
     if not case.workload:
         near = difflib.get_close_matches(case.name, case.facts["others"], 3, 0.5)
         case.add("no-workload", f"{case.name} is not deployed in {case.project}.", f"What is there: {', '.join(near or case.facts['others'][:5])}." if case.facts["others"] else "",
@@ -69,7 +79,13 @@ def workload(case):
 
 
 def terminating(case):
-    """Pods that should have gone; a StatefulSet makes no other one of the same name, and a volume may be held."""
+    """What should have gone: the application itself; pods, as a StatefulSet makes no other one of the same name, and a volume may be held."""
+    about = case.workload["metadata"] if case.workload else {}
+    if about.get("deletionTimestamp") and case.kind != "Pod":
+        held = [f for f in about.get("finalizers") or [] if "/" in f]
+        what = f"{case.kind.lower()} {case.name}"
+        case.add("terminating", f"The {case.kind} {case.name} is being deleted, since {about['deletionTimestamp']}.", f"It waits for {', '.join(held)}." if held else "",
+                 [case.command(f"patch {what} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'") if held else case.command(f"get {what} -w"), case.apply() if case.expected else "make it again once it has gone"], of=case.name)
     for pod in case.facts["pods"]:
         about, ends = pod["metadata"], when(pod["metadata"].get("deletionTimestamp"))
         if ends and (case.now - ends).total_seconds() > 60:
@@ -89,10 +105,10 @@ def unexplained(case):
     """What is not well and has no reason yet."""
     if case.findings and not all(f.warning for f in case.findings):
         return
-    if not case.workload or case.kind in ("CronJob", "Job"):
+    if not case.workload or case.kind in ("CronJob", "Job") or "pods" in case.facts["unseen"]:
         return
     status = case.workload.get("status", {})
-    wanted = case.workload["spec"].get("replicas", 1)
+    wanted = case.wanted()
     late = next((c for c in status.get("conditions") or [] if c["type"] == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded"), None)
     well, broken = [p for p in case.current if settled(p)], case.broken
     since = max((case.now - (when(p["metadata"].get("creationTimestamp")) or case.now) for p in broken), default=case.now - case.now).total_seconds()
@@ -108,7 +124,7 @@ def unexplained(case):
         case.add("rollout-stuck", "The rollout does not come to its end.", "", [*undo, case.command(f"describe deployment {case.name}")], case.say(late.get("message")))
     elif len(well) < wanted or case.older and case.kind == "Deployment":
         case.add("starting", f"It is starting: {len(well)} of {wanted} pods are ready" + (f", {len(case.older)} of the release before still run." if case.older else "."), "",
-                 [case.command(f"rollout status {case.kind.lower()}/{case.name}")], warning=since < YOUNG)
+                 [case.command(f"{'get' if case.kind in ('Pod', 'ReplicaSet') else 'rollout status'} {case.kind.lower()}/{case.name}")], warning=since < YOUNG)
 
 
 def running_still(facts):

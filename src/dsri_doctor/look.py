@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,19 +19,23 @@ KINDS = {
     "StatefulSet": ("/apis/apps/v1", "statefulsets"),
     "Job": ("/apis/batch/v1", "jobs"),
     "DeploymentConfig": ("/apis/apps.openshift.io/v1", "deploymentconfigs"),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets"),
+    "ReplicaSet": ("/apis/apps/v1", "replicasets"),
+    "Pod": ("/api/v1", "pods"),
 }
 LISTS = {
     "accounts": ("/api/v1", "serviceaccounts"),
     "claims": ("/api/v1", "persistentvolumeclaims"),
     "services": ("/api/v1", "services"),
     "routes": ("/apis/route.openshift.io/v1", "routes"),
+    "policies": ("/apis/networking.k8s.io/v1", "networkpolicies"),
     "events": ("/api/v1", "events?fieldSelector=type%3DWarning"),
 }
 SLOW = 10  # seconds that one question may take; the tools themselves wait for minutes
 # (the finding, what a tool says that got no answer from the cluster); the first one that fits.
 NO_ANSWER = (
     ("not-logged-in", r"incomplete configuration|localhost:8080|no configuration|Username|error: EOF"),
-    ("bad-config", r"error loading config|Error in configuration|current-context|context .* does not exist|no context|getting credentials"),
+    ("bad-config", r"error loading config|unable to read|Error in configuration|current-context|context .* does not exist|no context|getting credentials"),
     ("unreachable", r"timed? ?out|deadline exceeded"),
 )
 
@@ -67,10 +72,10 @@ class Cluster:
             return None, "NoSuchKind"
         if reason:
             return None, reason[1]
-        for name, pattern in NO_ANSWER:
-            if re.search(pattern, error, re.IGNORECASE):
-                raise CannotLook(name, error)
-        raise CannotLook("no-tool" if status == 127 else "unreachable", error)
+        name = next((name for name, pattern in NO_ANSWER if re.search(pattern, error, re.IGNORECASE)), "no-tool" if status == 127 else "unreachable")
+        # The tools do not say that it was a proxy which they did not reach.
+        proxy = name == "unreachable" and (os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"))
+        raise CannotLook(name, error + " HTTPS_PROXY is set." if proxy else error)
 
     def get(self, path):
         said, why = self.raw(path)
@@ -104,11 +109,15 @@ def manifests(tool, folder):
     return objects
 
 
+def pod_of(workload):
+    """The pod, with its labels, that a Deployment, CronJob, ... makes; a Pod is its own."""
+    spec = workload.get("spec", {})
+    return workload if workload.get("kind") == "Pod" else spec.get("jobTemplate", {}).get("spec", spec).get("template", {})
+
+
 def template_of(workload):
     """The pod's specification of a Deployment, CronJob, ..."""
-    spec = workload.get("spec", {})
-    spec = spec.get("jobTemplate", {}).get("spec", spec)
-    return spec.get("template", {}).get("spec", {})
+    return pod_of(workload).get("spec", {})
 
 
 def repository(tool, folder):
@@ -219,7 +228,7 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
     """All facts about one application."""
     cluster, within = Cluster(tool, options), f"namespaces/{project}"
     facts = {"tool": Path(tool).stem, "options": list(options), "project": project, "name": name, "expected": expected or {}, "unseen": [], "workload": None, "logs": {}, "ports": {},
-             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], **dict.fromkeys(LISTS)}
+             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], "ending": None, **dict.fromkeys(LISTS)}
     with ThreadPoolExecutor(8) as pool:
         guess = image_repository(expected["workload"]) if expected else None
         runs = pool.submit(runs_of, guess) if github and guess else None
@@ -228,20 +237,37 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
         first = expected["workload"]["kind"] if expected else "Deployment"
         asked = {first: pool.submit(cluster.get, address(first, within, name))}
         lists = {key: pool.submit(cluster.get, f"{api}/{within}/{plural}") for key, (api, plural) in LISTS.items()}
-        facts["project_is"] = there.result()[1]
+        project_, facts["project_is"] = there.result()
+        if facts["project_is"] == "NoSuchKind":
+            raise CannotLook("unreachable", "What answers is no Kubernetes API.")
         if facts["project_is"] not in (None, "NotFound", "Forbidden"):
-            raise CannotLook("unreachable", "What answers is no Kubernetes API." if facts["project_is"] == "NoSuchKind" else f"It answers {facts['project_is']}.")
+            raise CannotLook("cluster-unwell", f"It answers {facts['project_is']}.")
+        if (project_ or {}).get("status", {}).get("phase") == "Terminating":
+            facts["ending"] = [c.get("message", "") for c in project_["status"].get("conditions") or [] if c["status"] == "True"]
         if facts["project_is"] == "NotFound":
             facts["others"] = projects(cluster)
             return facts
         if not asked[first].result()[0]:
             asked.update({kind: pool.submit(cluster.get, address(kind, within, name)) for kind in KINDS if kind != first})
+        refusals = []
         for kind, answer in asked.items():
             thing, why = answer.result()
             if thing and not facts["workload"]:
                 facts["workload"] = {**thing, "kind": kind}
-            elif why not in (None, "NotFound", "NoSuchKind") and kind == "Deployment":
+            elif why == "Forbidden" and kind == "Deployment":
                 facts["unseen"].append("deployments")
+            elif why not in (None, "NotFound", "NoSuchKind", "Forbidden"):
+                refusals.append(why)
+        if refusals and not facts["workload"]:
+            raise CannotLook("cluster-unwell", f"It answers {refusals[0]}.")
+        # A pod's name, as `get pods` shows it, stands for what made it.
+        while (facts["workload"] or {}).get("kind") in ("Pod", "ReplicaSet"):
+            owner = next((r for r in facts["workload"]["metadata"].get("ownerReferences") or [] if r.get("controller") and r["kind"] in KINDS), None)
+            thing = cluster.get(address(owner["kind"], within, owner["name"]))[0] if owner else None
+            if not thing:
+                break
+            facts["workload"] = {**thing, "kind": owner["kind"]}
+            facts["name"] = owner["name"]
         for key, answer in lists.items():
             thing, why = answer.result()
             facts[key] = [{**i, "metadata": {k: v for k, v in i["metadata"].items() if k != "managedFields"}} for i in thing["items"]] if thing else None
@@ -304,18 +330,23 @@ def pods_of(cluster, pool, within, facts):
     else:
         chosen = workload["spec"].get("selector", {})
         labels = chosen if workload["kind"] == "DeploymentConfig" else chosen.get("matchLabels", {})
+    if workload["kind"] == "Pod":
+        facts["pods"] = [workload]
+        return
     wanted = {"pods": f"/api/v1/{within}/pods?{selector(labels)}"}
     if workload["kind"] == "Deployment":
         wanted["sets"] = f"/apis/apps/v1/{within}/replicasets?{selector(labels)}"
     for key, answer in {key: pool.submit(cluster.get, path) for key, path in wanted.items()}.items():
         thing, why = answer.result()
+        if why not in (None, "Forbidden"):
+            raise CannotLook("cluster-unwell", f"It answers {why}.")
         if why:
             facts["unseen"].append(key)
         facts[key] = thing["items"] if thing else []
     if workload["kind"] == "Deployment":
         facts["sets"] = owned(facts["sets"], workload)
     # Another application may have the same labels; what owns no pod here (a DeploymentConfig, what may not be read) keeps them all.
-    owners = facts["sets"] if workload["kind"] == "Deployment" else [workload] if workload["kind"] == "StatefulSet" else []
+    owners = facts["sets"] if workload["kind"] == "Deployment" else [workload] if workload["kind"] in ("StatefulSet", "DaemonSet", "ReplicaSet") else []
     if owners:
         mine = [pod for owner in owners for pod in owned(facts["pods"], owner)]
         facts["besides"], facts["pods"] = [p for p in facts["pods"] if p not in mine], mine
@@ -357,8 +388,34 @@ def read_logs(cluster, pool, within, facts, most=4):
                 statuses = {s["name"]: s for s in pod["status"].get("containerStatuses") or []}
                 if "running" in statuses.get(container, {}).get("state", {}):
                     ports[key] = pool.submit(listening, cluster, within, pod["metadata"]["name"], container)
+    for pod, container in unproven(facts)[:1]:
+        ports[f"{pod}/{container}"] = pool.submit(listening, cluster, within, pod, container)
     facts["logs"] = {key: answer.result() for key, answer in wanted.items()}
     facts["ports"] = {key: answer.result() for key, answer in ports.items()}
+
+
+def leading(services, labels):
+    """The Services that lead to pods with these labels."""
+    return [s for s in services or [] if s["spec"].get("selector") and all(labels.get(k) == v for k, v in s["spec"]["selector"].items())]
+
+
+def target_of(port, containers):
+    """The number of the port that a Service's port leads to; None for a name that no container has."""
+    target = port.get("targetPort", port["port"])
+    return target if isinstance(target, int) else next((p["containerPort"] for c in containers for p in c.get("ports") or [] if p.get("name") == target), None)
+
+
+def unproven(facts):
+    """[(pod, container)] of ready pods that a Service leads to at a port which no readiness probe has asked."""
+    if not facts["workload"] or facts["workload"]["kind"] in ("CronJob", "Job"):
+        return []
+    containers = template_of(facts["workload"]).get("containers", [])
+    probes = [((c.get("readinessProbe") or {}), c.get("ports") or []) for c in containers]
+    asked = {target_of({"port": 0, "targetPort": (p.get("httpGet") or p.get("tcpSocket") or {}).get("port", 0)}, [{"ports": ports}]) for p, ports in probes}
+    targets = {target_of(port, containers) for s in leading(facts["services"], pod_of(facts["workload"]).get("metadata", {}).get("labels") or {}) for port in s["spec"].get("ports") or [] if port.get("protocol", "TCP") == "TCP"}
+    if not targets - asked - {None}:
+        return []
+    return [(p["metadata"]["name"], containers[0]["name"]) for p in facts["pods"] if not p["metadata"].get("deletionTimestamp") and all(s.get("ready") for s in p["status"].get("containerStatuses") or [{}])]
 
 
 def log(cluster, path, previous):

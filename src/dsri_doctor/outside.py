@@ -1,24 +1,25 @@
 """The way to it, and which image it runs."""
 
+import difflib
+import json
 import re
 
 from dsri_doctor import registry
 from dsri_doctor.case import settled, when
+from dsri_doctor.look import leading, pod_of, target_of
 from dsri_doctor.pull import asked
 
 
 def network(case):
     """The Service and the Route that lead to the pods."""
-    labels = {}
-    for holder in (case.workload or {}).get("spec", {}), (case.workload or {}).get("spec", {}).get("jobTemplate", {}).get("spec", {}):
-        labels = labels or holder.get("template", {}).get("metadata", {}).get("labels") or {}
+    labels = pod_of(case.workload or {}).get("metadata", {}).get("labels") or {}
     services = case.facts["services"] or []
     for kind, name in case.expected.get("objects", []) if case.workload else []:
         have = {"Service": case.facts["services"], "Route": case.facts["routes"]}.get(kind)
         if have is not None and name not in [thing["metadata"]["name"] for thing in have]:
             case.add("object-missing", f"The {kind} {name} is not there.", f"{case.expected['folder']}/ has it; it was deleted, or never applied.", [case.apply()])
-    mine = [s for s in services if s["metadata"]["name"] == case.name] or \
-        [s for s in services if s["spec"].get("selector") and all(labels.get(k) == v for k, v in s["spec"]["selector"].items())]
+    mine = leading(services, labels)
+    mine += [s for s in services if s["metadata"]["name"] == case.name and s not in mine]
     # One that a Route of the application's name leads to is meant for it, too.
     to = [r["spec"].get("to", {}).get("name") for r in case.facts["routes"] or [] if r["metadata"]["name"] == case.name]
     mine += [s for s in services if s["metadata"]["name"] in to and s not in mine]
@@ -38,20 +39,15 @@ def network(case):
         if strangers:
             case.add("service-shared", f"The Service {name} leads to another application's pods, too: {', '.join(strangers[:3])}.", "They have the same labels.",
                      [case.command(f"get pods --show-labels -l {','.join(f'{k}={v}' for k, v in chosen.items())}"), "give each application a label of its own, in its selector, its pods and its Service"], warning=True)
-        names = {p.get("name") for c in case.containers.values() for p in c.get("ports") or []}
-        numbers = {p["containerPort"] for c in case.containers.values() for p in c.get("ports") or []}
-        for place, port in enumerate(service["spec"].get("ports") or []):
-            target = port.get("targetPort", port["port"])
-            if isinstance(target, str) and target not in names or isinstance(target, int) and numbers and target not in numbers:
-                case.add("service-port", f"The Service {name} leads to the port {target}, which the container does not have.", f"It has {', '.join(str(n) for n in sorted(numbers))}." if numbers else "It names no port.",
-                         ["in openshift/service.yaml: targetPort: http", case.apply()] if case.expected else
-                         [case.command(f"patch service {name} --type=json -p '" + f'[{{"op":"replace","path":"/spec/ports/{place}/targetPort","value":{min(numbers)}}}]\'')] if len(numbers) == 1 else
-                         [case.command(f"edit service {name}"), "there: targetPort: the number of the port that it listens on"])
+        service_ports(case, service)
+    policies(case, labels, mine)
     ports = {p["containerPort"] for c in case.containers.values() for p in c.get("ports") or []}
     # A Route of the same name, or to a Service that leads here.
     for route in case.facts["routes"] or []:
         name, to = route["metadata"]["name"], route["spec"].get("to", {}).get("name")
-        if name != case.name and to not in [s["metadata"]["name"] for s in mine]:
+        ours = [s["metadata"]["name"] for s in mine]
+        mistyped = to not in [s["metadata"]["name"] for s in services] and difflib.get_close_matches(to or "", ours, 1, 0.8)
+        if name != case.name and to not in ours and not mistyped:
             continue
         service = next((s for s in services if s["metadata"]["name"] == to), None)
         target = route["spec"].get("port", {}).get("targetPort")
@@ -60,16 +56,80 @@ def network(case):
         no = next((c for c in entries if c["status"] == "False"), None)
         if case.facts["services"] is not None and not service:
             case.add("route-service", f"The Route {name} leads to the Service {to}, which is not there.", "", [case.apply()] if case.expected else
-                     [case.command(f"patch route {name} --type=merge -p '" + f'{{"spec":{{"to":{{"name":"{mine[0]["metadata"]["name"]}"}}}}}}\'')] if mine else
+                     [case.command(f"patch route {name} --type=merge -p '" + f'{{"spec":{{"to":{{"name":"{(mistyped or ours)[0]}"}}}}}}\'')] if mine else
                      [case.command(f"expose {case.kind.lower()} {case.name} --name={to} --port=80 --target-port=PORT".replace("PORT", str(min(ports, default="PORT"))))])
         elif service and target is not None and target not in [v for p in service["spec"].get("ports") or [] for v in (p.get("name"), p["port"], p.get("targetPort"))]:
-            case.add("service-port", f"The Route {name} leads to the port {target}, which the Service {to} does not have.", "", [case.apply()] if case.expected else [case.command(f"edit route {name}")])
+            have = [p.get("name", p["port"]) for p in service["spec"].get("ports") or []]
+            case.add("service-port", f"The Route {name} leads to the port {target}, which the Service {to} does not have.", f"It has {', '.join(map(str, have))}.", [case.apply()] if case.expected else
+                     [case.command(f"patch route {name} --type=merge -p '" + json.dumps({"spec": {"port": {"targetPort": have[0]}}}, separators=(",", ":")) + "'")], of=f"route/{name}")
         if no and not any(c["status"] == "True" for c in entries):
             case.add("route-refused", f"The router does not take the Route {name} ({no.get('reason')}).", "Another Route has this host: leave host out, and the cluster gives one." if no.get("reason") == "HostAlreadyClaimed" else "",
                      [case.command(f"delete route {name}"), case.apply() if case.expected else case.command(f"create route edge {name} --service={to}")], case.say(no.get("message")))
         elif not route["spec"].get("host") and age > 10:
             case.add("route-no-host", f"The Route {name} has no host, so there is no address.", "The cluster gives one when a Route is made without; its first label, route and project together, holds 63 characters.",
                      [case.command(f"delete route {name}"), case.apply() if case.expected else case.command(f"create route edge {name} --service={to}")])
+
+
+def service_ports(case, service):
+    """Whether a Service leads to a port on which the application listens, as far as that is known, else to one that its containers name."""
+    name, containers = service["metadata"]["name"], list(case.containers.values())
+    names = {p.get("name") for c in containers for p in c.get("ports") or []}
+    numbers = sorted({p["containerPort"] for c in containers for p in c.get("ports") or []})
+    open_ = listens(case)
+    wide = sorted({p for p, local in open_ or [] if not local})
+    ports = service["spec"].get("ports") or []
+    for place, port in enumerate(ports):
+        target, number = port.get("targetPort", port["port"]), target_of(port, containers)
+        nobody = open_ and number and number not in wide and port.get("protocol", "TCP") == "TCP"
+        # A container may listen on a port that it does not name.
+        unnamed = number is None and target not in names or not open_ and number not in numbers and all(c.get("ports") for c in case.template.get("containers", []))
+        if nobody and (number, True) in open_:
+            case.add("wrong-port", f"It listens on 127.0.0.1:{number} only, which nothing outside its pod reaches.", "", ["let the application listen on 0.0.0.0"])
+        elif nobody or unnamed:
+            fit = [n for n in wide if n in numbers] or wide or numbers
+            besides = bool(nobody) and any(target_of(p, containers) in wide for p in ports)
+            patch = f'[{{"op":"replace","path":"/spec/ports/{place}/targetPort","value":{fit[0] if fit else 0}}}]'
+            case.add("service-port", f"The Service {name} leads to the port {target}, " + ("on which nothing listens." if nobody else "which the container does not have."),
+                     f"It {'listens on' if wide else 'has'} {', '.join(map(str, wide or numbers))}." if fit else "It names no port.",
+                     [case.command(f"edit service {name}"), f"there: take out the port {port['port']}, if nothing is to listen there"] if besides else
+                     ["in openshift/service.yaml: targetPort: http", case.apply()] if case.expected and not nobody else
+                     [f"let the application listen on {number}, or:", *case.change(f"containerPort and PORT: {fit[0]}")] if case.expected and fit else
+                     [case.command(f"patch service {name} --type=json -p '{patch}'")] if len(fit) == 1 else
+                     [case.command(f"edit service {name}"), "there: targetPort: the number of the port that it listens on"],
+                     warning=besides, of=f"{name}/{place}")
+
+
+def listens(case):
+    """[(port, whether only its own pod reaches it)] of a pod that has been ready for a while; None where that is not known."""
+    for pod in case.current:
+        began = [when(s["state"]["running"].get("startedAt")) for _, s in case.statuses([pod]) if "running" in s.get("state", {})]
+        if settled(pod) and all(b and (case.now - b).total_seconds() > 30 for b in began):
+            for key, ports in case.facts["ports"].items():
+                if ports and key.startswith(pod["metadata"]["name"] + "/"):
+                    return ports
+    return None
+
+
+def chosen_by(labels, selector):
+    """Whether a NetworkPolicy's podSelector chooses pods with these labels."""
+    return all(labels.get(k) == v for k, v in (selector.get("matchLabels") or {}).items()) and all(
+        {"In": labels.get(e["key"]) in (e.get("values") or []), "NotIn": labels.get(e["key"]) not in (e.get("values") or []),
+         "Exists": e["key"] in labels, "DoesNotExist": e["key"] not in labels}[e["operator"]] for e in selector.get("matchExpressions") or [])
+
+
+def policies(case, labels, services):
+    """Whether the project's network policies let anybody in: the router, where there is a Route, else the project's other pods."""
+    names = [s["metadata"]["name"] for s in services]
+    routed = any(r["spec"].get("to", {}).get("name") in names for r in case.facts["routes"] or [])
+    over = [p for p in case.facts["policies"] or [] if "Ingress" in p["spec"].get("policyTypes", ["Ingress"]) and chosen_by(labels, p["spec"].get("podSelector") or {})]
+    rules = [rule for p in over for rule in p["spec"].get("ingress") or []]
+    if not services or not over or any(not rule.get("from") or not routed or any("namespaceSelector" in peer or "ipBlock" in peer for peer in rule["from"]) for rule in rules):
+        return
+    peer = {"namespaceSelector": {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}}} if routed else {"podSelector": {}}
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": f"{case.name}-reached"}, "spec": {"podSelector": {"matchLabels": labels}, "ingress": [{"from": [peer]}]}}
+    who = "the router not" if routed else "nobody"
+    case.add("network-policy", f"The project's network policies let {who} reach it: {', '.join(p['metadata']['name'] for p in over)}.",
+             "It runs, and its address gets no answer." if routed else "", [f"echo '{json.dumps(policy, separators=(',', ':'))}' | " + case.command("apply -f -")])
 
 
 def digests_of(pods):

@@ -37,17 +37,17 @@ def admission(case):
     for text in messages:
         said = case.say(text)
         if re.search(r"exceeded quota", text, re.IGNORECASE):
-            quota = re.search(r"exceeded quota: ([\w.-]+)", text)
-            case.add("quota", "The project's quota has no room for this pod.", "", [case.command(f"describe quota {quota[1] if quota else ''}").rstrip()]
-                     + case.change("smaller resources, or fewer replicas", f"scale {case.kind.lower()}/{case.name} --replicas=1" if case.kind == "Deployment" and wanted > 1 else None), said)
+            no_room(case, text, said)
         elif case.has("no-account") and re.search(r"service ?account", text, re.IGNORECASE):
             continue
         elif re.search(r"security context constraint|violates PodSecurity", text, re.IGNORECASE):
             security_context(case, said)
-        elif not lacking(case) and re.search(r"\bmaxim(um|a)\b", text, re.IGNORECASE) and not too_much(case):
-            case.add("maxima", "A container asks for more than the project allows.", "", case.change("smaller resources"), said)
+        elif not lacking(case) and re.search(r"\b(maxim|minim)(um|a)\b|\bmax limit to request ratio", text, re.IGNORECASE) and not too_much(case):
+            bounds(case, text, said)
         elif not lacking(case) and not too_much(case):
-            case.add("pod-refused", "The API server refuses the pod.", "", [case.command(f"describe {case.kind.lower()} {case.name}")], said)
+            wish = next((field for field in ("priorityClassName", "runtimeClassName") if case.template.get(field) and field[:-4].lower() in text.lower()), None)
+            case.add("pod-refused", "The API server refuses the pod.", f"The cluster has no {wish[:1].upper()}{wish[1:-4]} {case.template[wish]}." if wish else "",
+                     take_out(case, wish) if wish else [case.command(f"describe {case.kind.lower()} {case.name}")], said)
         # The server says one thing at a time; what it would say next can be seen in the same manifest.
         if lacking(case):
             default = {"requests": {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"}}
@@ -58,6 +58,41 @@ def admission(case):
                      case.change("no more than the maxima", set_resources(case, MAXIMA, exceeds)), [] if case.has("security-context") else said)
         if case.has("resources-missing", "maxima") and case.account != "anyuid" and fixed_users(case):
             security_context(case, [])
+
+
+def no_room(case, text, said):
+    """The quota leaves no room for one more pod: of a rollout, of several, or at all."""
+    quota = re.search(r"exceeded quota: ([\w.-]+)", text)
+    counts = re.search(r"requested: ([a-z/.,=0-9-]*\b)?(count/)?pods=", text)
+    there, why, workload = len(case.current), "", f"{case.kind.lower()}/{case.name}"
+    if case.older and case.kind == "Deployment":
+        why = "A rollout starts a pod more before it ends an old one."
+        mend = case.change("strategy.rollingUpdate: {maxSurge: 0, maxUnavailable: 1}",
+                           f"patch deployment {case.name} -p '{{\"spec\":{{\"strategy\":{{\"type\":\"RollingUpdate\",\"rollingUpdate\":{{\"maxSurge\":0,\"maxUnavailable\":1}}}}}}}}'")
+    elif there and case.kind in ("Deployment", "StatefulSet", "ReplicaSet"):
+        why = f"It has room for {there} of {case.wanted()} pods."
+        mend = case.change(f"replicas: {there}, or smaller resources", f"scale {workload} --replicas={there}")
+    elif counts:
+        mend = [case.command("get deployments,statefulsets,jobs,pods"), "there: end what is no longer needed"]
+    else:
+        mend = case.change("smaller resources, or end what else is no longer needed")
+    case.add("quota", "The project's quota has no room for this pod.", why, [case.command(f"describe quota {quota[1] if quota else ''}").rstrip(), *mend], said)
+
+
+def bounds(case, text, said):
+    """The project's LimitRange: what it says of one container's amount can be set as it says it."""
+    amounts = {}
+    for kind, bound, part, given in re.findall(r"imum ([\w.-]+) usage per Container is (\w+), but (limit|request) is (\w+)", text):
+        amounts.setdefault(part + "s", {})[kind] = (bound, given)
+    less = re.search(r"\bminimum\b", text)
+    bound = {part: {kind: most for kind, (most, _) in kinds.items()} for part, kinds in amounts.items()}
+    words = set_resources(case, bound, lambda c, part, kind: kind in amounts.get(part, {}) and amount((c.get("resources", {}).get(part) or {}).get(kind)) == amount(amounts[part][kind][1]))
+    case.add("maxima", f"A container asks for {'less' if less else 'more'} than the project allows.", "", case.change(f"{'larger' if less else 'smaller'} resources", words), said)
+
+
+def take_out(case, field):
+    remove = f'[{{"op":"remove","path":"/spec/template/spec/{field}"}}]'
+    return case.change(f"take out {field}", f"patch {case.kind.lower()} {case.name} --type=json -p '{remove}'" if case.kind != "CronJob" else None)
 
 
 def security_context(case, said):
@@ -115,7 +150,13 @@ def storage(case):
         if case.facts["claims"] is None:
             break
         claim = have.get(name)
-        if not claim:
+        if claim and claim["metadata"].get("deletionTimestamp") and not case.broken:
+            volumes = {v["name"] for v in case.template.get("volumes") or [] if v.get("persistentVolumeClaim", {}).get("claimName") == name}
+            mounts = [(c["name"], m["mountPath"]) for c in case.template.get("containers", []) for m in c.get("volumeMounts") or [] if m["name"] in volumes]
+            copy = [case.command(f"exec {case.current[0]['metadata']['name']} -c {c} -- tar -C {path} -cf - . > {name}.tar") for c, path in mounts[:1] if case.current]
+            case.add("claim-ending", f"The storage {name} was deleted, and goes with its data when no pod uses it any more.", "Its pods still have it: do not restart them before you have a copy.",
+                     [*copy, "then make a claim of another name, put the copy there, and name it in the " + case.kind], warning=True, of=name)
+        elif not claim:
             if case.workload:
                 case.add("claim-missing", f"The storage {name} is not there: the project has no such PersistentVolumeClaim.", "",
                          [case.apply()] if case.expected else [case.command("get pvc"), f"make the claim {name}, or name another one in the {case.kind}"], of=name)
@@ -138,9 +179,7 @@ def storage(case):
             absent = re.search(r'(secret|configmap)s? "([^"]+)" not found', text)
             no_key = re.search(r'volume "([^"]+)" : (?:references non-existent (secret) key|(configmap) references non-existent config key): (\S+)', text)
             if no_key:
-                volume = next((v for v in pod["spec"].get("volumes") or [] if v["name"] == no_key[1]), {})
-                name = volume.get("secret", {}).get("secretName") or volume.get("configMap", {}).get("name") or no_key[1]
-                missing_config(case, no_key[2] or no_key[3], name, case.say(text), key=no_key[4])
+                missing_config(case, no_key[2] or no_key[3], holder_of(pod, no_key[1], no_key[2] or no_key[3], no_key[4]), case.say(text), key=no_key[4])
             elif absent and not any("running" in s.get("state", {}) for _, s in case.statuses([pod])):
                 missing_config(case, absent[1], absent[2], case.say(text))
             elif "Multi-Attach" in text or re.search(r"already (used|exclusively attached)", text):
@@ -150,10 +189,28 @@ def storage(case):
                          [case.command(f"describe pod {pod['metadata']['name']}")], case.say(text))
 
 
+def holder_of(pod, volume, kind, key):
+    """The Secret or ConfigMap of a volume, which may be one of several that are projected into it, that should have a key."""
+    volume = next((v for v in pod["spec"].get("volumes") or [] if v["name"] == volume), {"name": volume})
+    field = "secret" if kind == "secret" else "configMap"
+    sources = [s[field] for s in [volume, *volume.get("projected", {}).get("sources", [])] if field in s]
+    source = next((s for s in sources if key in [i["key"] for i in s.get("items") or []]), sources[0] if sources else {})
+    return source.get("secretName") or source.get("name") or volume["name"]
+
+
+# What a pod may ask of a node, and the scheduler's word for it.
+WISHES = (("schedulingGates", "gates"), ("topologySpreadConstraints", "topology spread"), ("nodeSelector", "node affinity/selector|node selector"), ("affinity", "affinity"))
+
+
 def scheduling(case):
     for pod in case.broken:
-        condition = next((c for c in pod.get("status", {}).get("conditions") or [] if c["type"] == "PodScheduled" and c["status"] == "False"), None)
-        if not condition or pod["spec"].get("nodeName"):
+        conditions = {c["type"]: c for c in pod.get("status", {}).get("conditions") or []}
+        condition = conditions.get("PodScheduled")
+        other = case.template.get("schedulerName", "default-scheduler")
+        age = (case.now - (when(pod["metadata"].get("creationTimestamp")) or case.now)).total_seconds()
+        if not condition and other != "default-scheduler" and not pod["spec"].get("nodeName") and age > 20:
+            case.add("not-scheduled", "No node takes the pod.", f"It waits for the scheduler {other}, which does not look at it.", take_out(case, "schedulerName"))
+        if not condition or condition["status"] != "False" or pod["spec"].get("nodeName"):
             continue
         text = condition.get("message", "")
         if "ReadWriteOncePod" in text:
@@ -175,10 +232,9 @@ def scheduling(case):
                 case.change(f"take out {', '.join(other)}, or ask dsri-support-l@maastrichtuniversity.nl for it") if other else
                 case.change("smaller resources.requests", f"set resources {case.kind.lower()}/{case.name}{case.one(largest)} --requests=" + ",".join(f"{s}={less[s]}" for s in short))), case.say(text))
         else:
-            wish = next((field for field in ("nodeSelector", "affinity") if case.template.get(field) and re.search(r"affinity|selector", text)), None)
-            remove = f'[{{"op":"remove","path":"/spec/template/spec/{wish}"}}]'
-            case.add("not-scheduled", "No node takes the pod.", f"It asks for a node by its {wish}." if wish else "",
-                     case.change(f"take out {wish}", f"patch {case.kind.lower()} {case.name} --type=json -p '{remove}'" if case.kind != "CronJob" else None) if wish else [case.command(f"describe pod {pod['metadata']['name']}")], case.say(text))
+            wish = next((field for field, words in WISHES if case.template.get(field) and re.search(words, text)), None)
+            case.add("not-scheduled", "No node takes the pod.", f"The reason is its {wish}." if wish else "",
+                     take_out(case, wish) if wish else [case.command(f"describe pod {pod['metadata']['name']}")], case.say(text))
 
 
 def held(case, text):

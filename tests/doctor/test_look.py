@@ -24,7 +24,7 @@ REFUSALS = [  # as kubectl 1.34 and oc 4.21 say it
     ("Error in configuration: \n* unable to read client-cert /none/x.crt for researcher due to open /none/x.crt: no such file or directory", "bad-config"),
     ('error: context "none-such" does not exist', "bad-config"),
     ("Unable to connect to the server: getting credentials: exec: executable oidc-login not found", "bad-config"),
-    ("Error from server (ServiceUnavailable): the server is currently unable to handle the request", "unreachable"),
+    ("Error from server (ServiceUnavailable): the server is currently unable to handle the request", "cluster-unwell"),
     ("Error from server (NotFound): the server could not find the requested resource", "unreachable"),
     ("", "unreachable"),
     ("error: Missing or incomplete configuration info.  Please point to an existing, complete config file:", "not-logged-in"),
