@@ -228,7 +228,7 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
     """All facts about one application."""
     cluster, within = Cluster(tool, options), f"namespaces/{project}"
     facts = {"tool": Path(tool).stem, "options": list(options), "project": project, "name": name, "expected": expected or {}, "unseen": [], "workload": None, "logs": {}, "ports": {},
-             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], "ending": None, **dict.fromkeys(LISTS)}
+             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], "absent": [], "ending": None, **dict.fromkeys(LISTS)}
     with ThreadPoolExecutor(8) as pool:
         guess = image_repository(expected["workload"]) if expected else None
         runs = pool.submit(runs_of, guess) if github and guess else None
@@ -289,6 +289,9 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
             runs = pool.submit(runs_of, image_repository(workload))
         logins = read_secrets(cluster, pool, within, facts, template)
         read_logs(cluster, pool, within, facts)
+        if workload and any(s.get("state", {}).get("waiting", {}).get("reason") in ("CreateContainerConfigError", "ContainerCreating", "PodInitializing")
+                            for p in facts["pods"] for s in p.get("status", {}).get("containerStatuses") or []):
+            facts["absent"] = absent(cluster, pool, within, template)
         if ask_registry:
             facts["registry"] = registry.ask(facts, template, logins)
         facts["runs"] = runs.result() if runs else None
@@ -374,6 +377,34 @@ def read_secrets(cluster, pool, within, facts, template):
         elif "secrets" not in facts["unseen"]:
             facts["unseen"].append("secrets")
     return logins
+
+
+def named(template):
+    """[(secret or configmap, name)] that a pod needs to start."""
+    found = []
+
+    def needs(kind, entry, key="name"):
+        if entry and entry.get(key) and not entry.get("optional"):
+            found.append((kind, entry[key]))
+    for container in (template.get("initContainers") or []) + template.get("containers", []):
+        for source in container.get("envFrom") or []:
+            needs("secret", source.get("secretRef"))
+            needs("configmap", source.get("configMapRef"))
+        for variable in container.get("env") or []:
+            needs("secret", variable.get("valueFrom", {}).get("secretKeyRef"))
+            needs("configmap", variable.get("valueFrom", {}).get("configMapKeyRef"))
+    for volume in template.get("volumes") or []:
+        needs("secret", volume.get("secret"), "secretName")
+        for source in [volume, *volume.get("projected", {}).get("sources", [])]:
+            needs("secret", source.get("secret"))
+            needs("configmap", source.get("configMap"))
+    return list(dict.fromkeys(found))
+
+
+def absent(cluster, pool, within, template):
+    """The Secrets and ConfigMaps that a pod names and that are not there; of those that are nothing is kept."""
+    answers = [(kind, name, pool.submit(cluster.raw, f"/api/v1/{within}/{kind}s/{name}")) for kind, name in named(template)]
+    return [(kind, name) for kind, name, answer in answers if answer.result()[1] == "NotFound"]
 
 
 def read_logs(cluster, pool, within, facts, most=4):

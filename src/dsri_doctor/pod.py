@@ -2,7 +2,8 @@
 
 import re
 
-from dsri_doctor.case import when
+from dsri_doctor.case import settled, when
+from dsri_doctor.look import owned
 
 MAXIMA = {"limits": {"cpu": "128", "memory": "512Gi", "ephemeral-storage": "50Gi"}, "requests": {"cpu": "32", "memory": "128Gi"}}
 
@@ -61,19 +62,20 @@ def admission(case):
 
 
 def no_room(case, text, said):
-    """The quota leaves no room for one more pod: of a rollout, of several, or at all."""
+    """The quota leaves no room for one more pod: of a rollout, of several, or at all. A controller that was refused often tries again
+    after a quarter of an hour only; a restart at once."""
     quota = re.search(r"exceeded quota: ([\w.-]+)", text)
     counts = re.search(r"requested: ([a-z/.,=0-9-]*\b)?(count/)?pods=", text)
     there, why, workload = len(case.current), "", f"{case.kind.lower()}/{case.name}"
     if case.older and case.kind == "Deployment":
         why = "A rollout starts a pod more before it ends an old one."
         mend = case.change("strategy.rollingUpdate: {maxSurge: 0, maxUnavailable: 1}",
-                           f"patch deployment {case.name} -p '{{\"spec\":{{\"strategy\":{{\"type\":\"RollingUpdate\",\"rollingUpdate\":{{\"maxSurge\":0,\"maxUnavailable\":1}}}}}}}}'")
+                           f"patch deployment {case.name} -p '{{\"spec\":{{\"strategy\":{{\"type\":\"RollingUpdate\",\"rollingUpdate\":{{\"maxSurge\":0,\"maxUnavailable\":1}}}}}}}}'") + case.restart()
     elif there and case.kind in ("Deployment", "StatefulSet", "ReplicaSet"):
         why = f"It has room for {there} of {case.wanted()} pods."
         mend = case.change(f"replicas: {there}, or smaller resources", f"scale {workload} --replicas={there}")
     elif counts:
-        mend = [case.command("get deployments,statefulsets,jobs,pods"), "there: end what is no longer needed"]
+        mend = [case.command("get deployments,statefulsets,jobs,pods"), "there: end what is no longer needed", *case.restart()]
     else:
         mend = case.change("smaller resources, or end what else is no longer needed")
     case.add("quota", "The project's quota has no room for this pod.", why, [case.command(f"describe quota {quota[1] if quota else ''}").rstrip(), *mend], said)
@@ -203,6 +205,9 @@ WISHES = (("schedulingGates", "gates"), ("topologySpreadConstraints", "topology 
 
 
 def scheduling(case):
+    if case.kind == "DaemonSet" and case.wanted() == 0:
+        wish = next((field for field, _ in WISHES if case.template.get(field)), None)
+        case.add("not-scheduled", "No node takes the pod.", f"The reason is its {wish}." if wish else "", take_out(case, wish) if wish else [case.command(f"describe daemonset {case.name}")])
     for pod in case.broken:
         conditions = {c["type"]: c for c in pod.get("status", {}).get("conditions") or []}
         condition = conditions.get("PodScheduled")
@@ -231,10 +236,17 @@ def scheduling(case):
             case.add("no-room", f"No node has free what the pod asks for: {', '.join(short)}.", "", ["wait until others end, or:"] + (
                 case.change(f"take out {', '.join(other)}, or ask dsri-support-l@maastrichtuniversity.nl for it") if other else
                 case.change("smaller resources.requests", f"set resources {case.kind.lower()}/{case.name}{case.one(largest)} --requests=" + ",".join(f"{s}={less[s]}" for s in short))), case.say(text))
+        elif re.search(r"Too many pods|were unschedulable|node\.kubernetes\.io/", text):
+            case.add("no-room", "No node has a place for one more pod, or takes new ones now.", "", ["wait, or end what is no longer needed:", case.command("get deployments,statefulsets,jobs,pods")], case.say(text))
         else:
             wish = next((field for field, words in WISHES if case.template.get(field) and re.search(words, text)), None)
-            case.add("not-scheduled", "No node takes the pod.", f"The reason is its {wish}." if wish else "",
-                     take_out(case, wish) if wish else [case.command(f"describe pod {pod['metadata']['name']}")], case.say(text))
+            mend = take_out(case, wish) if wish else []
+            before = [s["metadata"]["name"] for s in case.facts["sets"] if any(settled(p) for p in owned(case.pods, s))]
+            if "anti-affinity" in text and before and (wish or case.older):
+                # The pods that are there keep the new ones off, by the rule that they were made with.
+                mend += [case.command(f"delete replicaset {' '.join(before)}")]
+            case.add("not-scheduled", "No node takes the pod.", f"The reason is its {wish}." if wish else "The reason is a rule of the release before." if mend else "",
+                     mend or [case.command(f"describe pod {pod['metadata']['name']}")], case.say(text))
 
 
 def held(case, text):

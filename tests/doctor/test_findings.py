@@ -39,7 +39,7 @@ def healthy():
         "pods": [{"metadata": {"name": "kg-demo-1-a", "uid": "p", "creationTimestamp": "2026-11-24T11:00:00Z", "ownerReferences": [{"uid": "s"}]}, "spec": copy.deepcopy(spec),
                   "status": {"phase": "Running", "startTime": "2026-11-24T11:00:00Z", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [
                       {"name": "kg-demo", "ready": True, "restartCount": 0, "imageID": f"ghcr.io/maastrichtu-ids/kg-demo@{DIGEST}", "state": {"running": {"startedAt": "2026-11-24T11:00:00Z"}}, "lastState": {}}]}}],
-        "jobs": [], "besides": [], "ending": None, "policies": [], "accounts": [{"metadata": {"name": "default"}}], "claims": [], "services": [
+        "jobs": [], "besides": [], "absent": [], "ending": None, "policies": [], "accounts": [{"metadata": {"name": "default"}}], "claims": [], "services": [
             {"metadata": {"name": "kg-demo"}, "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}}],
         "routes": [{"metadata": {"name": "kg-demo", "creationTimestamp": "2026-11-24T11:00:00Z"}, "spec": {"host": "kg-demo-demo.apps.example.org", "to": {"name": "kg-demo"}, "port": {"targetPort": "http"}},
                     "status": {"ingress": [{"conditions": [{"type": "Admitted", "status": "True"}]}]}}],
