@@ -62,7 +62,7 @@ def workload(case):
     if case.facts["ending"] is not None:
         case.add("project-ending", f"The project {case.project} is being deleted, with all that is in it.", "", [case.command(f"get project {case.project} -w" if case.facts["tool"] == "oc" else f"get namespace {case.project} -w", project=False),
                  "make it again once it has gone"], case.say(" ".join(case.facts["ending"])))
-    if not case.workload and "deployments" in case.facts["unseen"]:
+    if not case.workload and (case.facts["ending"] is not None or "deployments" in case.facts["unseen"]):
         return
     if not case.workload:
         near = difflib.get_close_matches(case.name, case.facts["others"], 3, 0.5)

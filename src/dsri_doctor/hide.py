@@ -9,13 +9,14 @@ TOKENS = re.compile(
     r"|A(KI|SI)A[0-9A-Z]{12,}|xox[a-z]-[\w-]{10,}|\bsk-[\w-]{16,}|\bhf_\w{16,}|AIza[\w-]{30,}"
 )
 NAMED = re.compile(
-    r"""(?ix)(["']?[\w.-]{0,40}(?:passw(?:or)?d|passwd|pwd|\bpw\b|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key
+    r"""(?ix)(["']?[\w.-]{0,40}(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key
     |credential|cookie|session|dsn|connection[_-]?string)[\w.-]{0,40}["']?(?:\s{0,9}(?:=>?|:)\s{0,9}|\s+is\s+))("[^"]*"|'[^']*'|[^\s,;&}"']+)"""
 )
 # The words of a command line: `--db-password hunter2`.
 OPTION = re.compile(r"(?i)((?<![\w-])--?[\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|api-?key|access-?key|credential|dsn)[\w-]{0,40}\s{1,9})(\"[^\"]*\"|'[^']*'|[^\s,;]+)")
 # A variable's name, and then something with letters and digits.
 VARIABLE = re.compile(r"(\b[A-Z0-9_]{0,40}(?:SECRET|PASSWORD|TOKEN|KEY)[A-Z0-9_]{0,40}\s{1,9})(?=[^\s\d]{0,99}\d)(?=[^\sA-Za-z]{0,99}[A-Za-z])\S{8,}")
+PW = re.compile(r"""(?i)(\bpw["']?\s{0,9}[:=]\s{0,9})("[^"]*"|'[^']*'|[^\s,;&}]+)""")
 AUTHORIZATION = re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*|\bbearer\s+|\bbasic\s+(?=[\w+/=]{12,})).+")
 IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]+@")
 # Long runs of letters and digits are keys more often than words; a digest or a commit is neither.
@@ -35,7 +36,7 @@ def hide(text, known=(), ours=False):
     if ours:
         return text
     text = AUTHORIZATION.sub(lambda m: m[1] + HIDDEN, text)
-    text = VARIABLE.sub(lambda m: m[1] + HIDDEN, text)
+    text = PW.sub(lambda m: m[1] + HIDDEN, VARIABLE.sub(lambda m: m[1] + HIDDEN, text))
     text = OPTION.sub(lambda m: m[1] + HIDDEN, NAMED.sub(lambda m: m[1] + HIDDEN, text))
     return LONG.sub(HIDDEN, text)
 

@@ -244,7 +244,7 @@ def scheduling(case):
             before = [s["metadata"]["name"] for s in case.facts["sets"] if any(settled(p) for p in owned(case.pods, s))]
             if "anti-affinity" in text and before and (wish or case.older):
                 # The pods that are there keep the new ones off, by the rule that they were made with.
-                mend += [case.command(f"delete replicaset {' '.join(before)}")]
+                mend += [case.command(f"delete replicaset {' '.join(before)} --cascade=foreground"), *case.restart()]
             case.add("not-scheduled", "No node takes the pod.", f"The reason is its {wish}." if wish else "The reason is a rule of the release before." if mend else "",
                      mend or [case.command(f"describe pod {pod['metadata']['name']}")], case.say(text))
 

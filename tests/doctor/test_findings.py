@@ -488,7 +488,7 @@ def test_listening_ports():
 HIDE = [
     "password=hunter2", '"password": "hunter2"', "DB_PASSWORD: hunter2", "token is hunter2", "http://0.0.0.0:8888/lab?token=hunter2", "postgres://app:hunter2@db:5432/x", "Authorization: Bearer hunter2",
     "export API_KEY='hunter2'", "Cookie: session=hunter2; a=b", "ghp_hunter2hunter2hunter2hunter2", "github_pat_hunter2hunter2_hunter2", "sha256~hunter2hunter2", "eyJhunter2.eyJhunter2.hunter2x",
-    "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "hunter2hunter2hunter2hunter2hunter2hunter2hunter2", "AWS_SECRET_ACCESS_KEY=hunter2", "the value KNOWN-hunter2 as it is", "serve --db-password hunter2 --port 80", "-token 'hunter2'",
+    "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "hunter2hunter2hunter2hunter2hunter2hunter2hunter2", "AWS_SECRET_ACCESS_KEY=hunter2", "the value KNOWN-hunter2 as it is", "serve --db-password hunter2 --port 80", "with AZURE_CLIENT_SECRET hunter2hunter2", "{'pw': 'hunter2'}", "-token 'hunter2'",
 ]
 
 
@@ -507,9 +507,9 @@ def test_what_is_no_secret_is_shown(text):
 
 @pytest.mark.parametrize("text", ["--token-", "password ", 'x="', "- ", "-a"])
 def test_no_log_keeps_it_busy(text):
-    began = time.monotonic()
+    began = time.process_time()
     hide(text * (40_000 // len(text)))
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_log_is_bounded_and_plain():
@@ -927,3 +927,237 @@ def test_a_host_path():
     template(facts)["volumes"].append({"name": "data", "hostPath": {"path": "/etc"}})
     facts["sets"][0]["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True", "message": 'pods "kg-demo-1-" is forbidden: violates PodSecurity "restricted:latest": restricted volume types'}]
     assert verdict(facts) == ["security-context"] and mends(facts)[1:] == ["there: take out the hostPath volume data"]
+
+
+def test_a_run_that_ended_well_after_all():
+    """What failed on the way is over."""
+    facts = crashes(run_of_a_job(healthy(), [{"type": "Complete", "status": "True"}]), "no", 1)
+    facts["pods"][0]["status"]["phase"] = "Failed"
+    assert verdict(facts) == []
+
+
+def test_a_run_that_failed_before_the_one_that_is_under_way():
+    facts = run_of_a_job(healthy(), kind="CronJob")
+    facts["jobs"].insert(0, {"metadata": {"name": "kg-demo-0", "uid": "j0"}, "spec": {}, "status": {"conditions": [FAILED]}})
+    found = doctor.findings(facts, NOW)
+    assert [(f.name, f.warning) for f in found] == [("job-failed", True)] and found[0].mend == ["oc -n demo logs job/kg-demo-0"]
+    facts["jobs"][1]["status"]["conditions"] = [{"type": "Complete", "status": "True"}]
+    assert verdict(facts) == []
+
+
+def of_kind(facts, kind):
+    facts["workload"].update(kind=kind, status={})
+    facts["sets"], facts["pods"][0]["metadata"]["ownerReferences"] = [], [{"uid": "w"}]
+    return facts
+
+
+@pytest.mark.parametrize("kind, mend", [
+    ("DaemonSet", ["oc -n demo set resources daemonset/kg-demo -c kg-demo --limits=memory=2Gi"]),
+    ("ReplicaSet", ["oc -n demo set resources replicaset/kg-demo -c kg-demo --limits=memory=2Gi", "oc -n demo delete pod kg-demo-1-a"]),
+])
+def test_other_kinds(kind, mend):
+    assert verdict(of_kind(healthy(), kind)) == []
+    assert mends(crashes(of_kind(healthy(), kind), "", 137, "OOMKilled")) == mend
+
+
+def test_a_daemon_set_for_no_node():
+    facts = of_kind(healthy(), "DaemonSet")
+    facts["workload"]["spec"].pop("replicas")
+    facts["workload"]["status"]["desiredNumberScheduled"] = 0
+    facts["pods"], template(facts)["nodeSelector"] = [], {"gpu": "yes"}
+    assert verdict(facts) == ["not-scheduled"]
+    assert mends(facts) == ["oc -n demo patch daemonset kg-demo --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/template/spec/nodeSelector\"}]'"]
+
+
+def test_a_pod_of_its_own():
+    facts = healthy()
+    pod = facts["pods"][0]
+    pod.update(kind="Pod", metadata={"name": "kg-demo", "uid": "p", "labels": {"app.kubernetes.io/name": "kg-demo"}, "creationTimestamp": "2026-11-24T11:00:00Z"})
+    facts.update(workload=pod, sets=[])
+    assert verdict(facts) == []
+    status(facts, terminated={"exitCode": 4, "reason": "Error"})
+    pod["status"]["phase"] = "Failed"
+    assert verdict(facts) == ["crash"] and mends(facts) == ["oc -n demo logs pod/kg-demo"]
+    pod["status"].update(reason="Evicted", message="Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ")
+    assert verdict(facts) == ["evicted"] and mends(facts)[0] == "oc -n demo delete pod kg-demo"
+
+
+def no_pods(facts, message):
+    facts["pods"] = []
+    facts["sets"][0]["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True", "message": message}]
+    return facts
+
+
+@pytest.mark.parametrize("message, field", [
+    ('pods "kg-demo-1-" is forbidden: no PriorityClass with name none-such was found', "priorityClassName"),
+    ('pods "kg-demo-1-" is forbidden: pod rejected: RuntimeClass "none-such" not found', "runtimeClassName")])
+def test_a_class_that_the_cluster_does_not_have(message, field):
+    facts = no_pods(healthy(), message)
+    template(facts)[field] = "none-such"
+    assert verdict(facts) == ["pod-refused"] and f"/spec/template/spec/{field}" in mends(facts)[0]
+
+
+@pytest.mark.parametrize("message, mend", [
+    ("maximum memory usage per Container is 256Mi, but limit is 1Gi", "--limits=memory=256Mi"), ("minimum cpu usage per Container is 2, but request is 1", "--requests=cpu=2"),
+    ("[maximum cpu usage per Container is 500m, but limit is 1, maximum memory usage per Container is 256Mi, but limit is 1Gi]", "--limits=cpu=500m,memory=256Mi")])
+def test_a_limit_range(message, mend):
+    facts = no_pods(healthy(), f'pods "kg-demo-1-" is forbidden: {message}')
+    assert verdict(facts) == ["maxima"] and mends(facts) == [f"oc -n demo set resources deployment/kg-demo {mend}"]
+
+
+def test_a_quota_that_a_rollout_does_not_fit_in():
+    facts = healthy()
+    facts["pods"][0]["metadata"]["ownerReferences"] = [{"uid": "s0"}]
+    facts["sets"][0]["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small, requested: pods=1, used: pods=4, limited: pods=4"}]
+    assert verdict(facts) == ["quota"] and '"maxSurge":0' in mends(facts)[1] and mends(facts)[2] == "oc -n demo rollout restart deployment/kg-demo"
+
+
+@pytest.mark.parametrize("pods, requested, mend", [
+    (1, "limits.memory=1Gi", ["oc -n demo scale deployment/kg-demo --replicas=1"]),
+    (0, "pods=1", ["oc -n demo get deployments,statefulsets,jobs,pods", "there: end what is no longer needed", "oc -n demo rollout restart deployment/kg-demo"]),
+    (0, "limits.memory=1Gi", ["oc -n demo edit deployment kg-demo", "there: smaller resources, or end what else is no longer needed"])])
+def test_a_quota(pods, requested, mend):
+    facts = healthy()
+    facts["workload"]["spec"]["replicas"] = 2
+    kept = facts["pods"][:pods]
+    facts = no_pods(facts, f"exceeded quota: small, requested: {requested}, used: x, limited: x")
+    facts["pods"] = kept
+    assert verdict(facts) == ["quota"] and mends(facts) == ["oc -n demo describe quota small", *mend]
+
+
+@pytest.mark.parametrize("message, fields, names, wish", [
+    ("0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label).", {"topologySpreadConstraints": [{}]}, ["not-scheduled"], "topologySpreadConstraints"),
+    ("0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.", {"nodeSelector": {"a": "b"}, "affinity": {"podAntiAffinity": {}}}, ["not-scheduled"], "affinity"),
+    ("Scheduling is blocked due to non-empty scheduling gates", {"schedulingGates": [{}]}, ["not-scheduled"], "schedulingGates"),
+    ("", {"schedulerName": "none-such"}, ["not-scheduled"], "schedulerName"),
+    ("0/1 nodes are available: 1 Too many pods.", {}, ["no-room"], None),
+    ("0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/unschedulable: }.", {"nodeSelector": {"a": "b"}}, ["no-room"], None),
+])
+def test_what_keeps_a_pod_off_all_nodes(message, fields, names, wish):
+    facts = healthy()
+    template(facts).update(fields)
+    facts["pods"][0]["status"] = {"phase": "Pending", **({"conditions": [{"type": "PodScheduled", "status": "False", "message": message}]} if message else {})}
+    assert verdict(facts) == names
+    assert not wish or f'"/spec/template/spec/{wish}"' in mends(facts)[0]
+
+
+def test_pods_of_the_release_before_that_keep_new_ones_off():
+    facts = healthy()
+    facts["pods"].append(copy.deepcopy(facts["pods"][0]))
+    facts["pods"][1]["metadata"].update(name="kg-demo-0-a", uid="o", ownerReferences=[{"uid": "s0"}])
+    facts["sets"].append({"metadata": {"name": "kg-demo-0", "uid": "s0"}, "spec": {}})
+    facts["pods"][0]["status"] = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules."}]}
+    assert verdict(facts) == ["not-scheduled"] and mends(facts) == ["oc -n demo delete replicaset kg-demo-0 --cascade=foreground", "oc -n demo rollout restart deployment/kg-demo"]
+
+
+def test_a_key_of_a_projected_volume():
+    facts = status(healthy(), waiting={"reason": "ContainerCreating"})
+    facts["pods"][0]["spec"]["volumes"].append({"name": "all", "projected": {"sources": [{"configMap": {"name": "settings"}}, {"secret": {"name": "other"}}, {"secret": {"name": "keys", "items": [{"key": "pin", "path": "pin"}]}}]}})
+    facts["events"] = [event("FailedMount", 'MountVolume.SetUp failed for volume "all" : references non-existent secret key: pin')]
+    assert verdict(facts) == ["config-missing"] and mends(facts) == ["oc -n demo patch secret keys -p '{\"stringData\":{\"pin\":\"VALUE\"}}'"]
+
+
+def test_all_that_is_absent_is_said():
+    """The kubelet says one thing at a time."""
+    facts = status(healthy(), waiting={"reason": "CreateContainerConfigError", "message": 'secret "a" not found'})
+    facts["absent"] = [("secret", "a"), ("configmap", "b")]
+    assert mends(facts) == ["oc -n demo create secret generic a --from-literal=KEY=VALUE", "oc -n demo create configmap b --from-literal=KEY=VALUE"]
+
+
+def test_a_mount_at_a_place_that_does_not_take_it():
+    facts = status(healthy(), waiting={"reason": "CrashLoopBackOff"}, last={"exitCode": 128, "reason": "StartError", "message":
+                   'runc create failed: error mounting "/x/volume-subpaths/conf/app/0" to rootfs at "/app/conf.yaml": not a directory: Are you trying to mount a directory onto a file (or vice-versa)?'})
+    assert verdict(facts) == ["volume-not-mounted"]
+
+
+def test_all_services_that_lead_to_it():
+    facts = healthy()
+    selector_ = facts["services"][0]["spec"]["selector"]
+    for name, target in (("one", "web"), ("two", "none")):
+        facts["services"].append({"metadata": {"name": name}, "spec": {"selector": selector_, "ports": [{"port": 80, "targetPort": target}]}})
+    facts["routes"].append({"metadata": {"name": "public"}, "spec": {"host": "h", "to": {"name": "onne"}}})
+    facts["services"][1]["metadata"]["name"] = "only-one"
+    facts["routes"][1]["spec"]["to"]["name"] = "onlyone"
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["service-port", "service-port", "route-service"]
+    assert found[2].mend == ["""oc -n demo patch route public --type=merge -p '{"spec":{"to":{"name":"only-one"}}}'"""]
+
+
+SIDECAR = {"name": "metrics", "image": IMAGE, "resources": {}, "ports": [{"containerPort": 9113}]}
+
+
+@pytest.mark.parametrize("listens, target, names, words", [
+    ([(8080, False), (9113, False)], 8080, [], ""),  # a container may listen on a port that it does not name
+    (None, 8080, [], ""),
+    ([(8000, False), (9113, False)], 8080, ["service-port"], "on which nothing listens"),
+    ([(8080, True), (9113, False)], 8080, ["wrong-port"], "127.0.0.1:8080 only"),
+    ([(8000, False)], "metrics", ["service-port"], "the container does not have"),
+])
+def test_a_service_leads_to_what_listens(listens, target, names, words):
+    facts = healthy()
+    template(facts)["containers"] = [{**template(facts)["containers"][0], "ports": []}, SIDECAR]
+    facts["services"][0]["spec"]["ports"][0]["targetPort"] = target
+    facts["routes"], facts["ports"] = [], {"kg-demo-1-a/kg-demo": listens}
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == names and all(words in f.what for f in found)
+
+
+def test_one_port_of_several_on_which_nothing_listens():
+    facts = healthy()
+    facts["services"][0]["spec"]["ports"].append({"name": "metrics", "port": 9113})
+    facts["ports"] = {"kg-demo-1-a/kg-demo": [(8080, False)]}
+    found = doctor.findings(facts, NOW)
+    assert [(f.name, f.warning) for f in found] == [("service-port", True)] and found[0].mend[0] == "oc -n demo edit service kg-demo"
+
+
+def policy(**spec):
+    return {"metadata": {"name": "shut"}, "spec": spec}
+
+
+@pytest.mark.parametrize("policies, names", [
+    ([policy(podSelector={})], ["network-policy"]),
+    ([policy(podSelector={"matchExpressions": [{"key": "app.kubernetes.io/name", "operator": "In", "values": ["kg-demo"]}]}, ingress=[{"from": [{"podSelector": {}}]}])], ["network-policy"]),
+    ([policy(podSelector={"matchLabels": {"app": "other"}})], []),
+    ([policy(podSelector={}, policyTypes=["Egress"])], []),
+    ([policy(podSelector={}), policy(podSelector={}, ingress=[{}])], []),
+    ([policy(podSelector={}), policy(podSelector={}, ingress=[{"from": [{"namespaceSelector": {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}}}]}])], []),
+])
+def test_network_policies(policies, names):
+    facts = healthy()
+    facts["policies"] = policies
+    assert verdict(facts) == names
+    facts["policies"], facts["routes"] = [policy(podSelector={}, ingress=[{"from": [{"podSelector": {}}]}])], []
+    assert verdict(facts) == []
+
+
+def test_storage_that_was_deleted_under_a_pod_that_runs():
+    facts = healthy()
+    template(facts)["volumes"].append({"name": "data", "persistentVolumeClaim": {"claimName": "kg-demo"}})
+    template(facts)["containers"][0]["volumeMounts"].append({"name": "data", "mountPath": "/data"})
+    facts["claims"] = [{"metadata": {"name": "kg-demo", "uid": "c", "deletionTimestamp": "2026-11-24T11:50:00Z"}, "spec": {}, "status": {"phase": "Bound"}}]
+    found = doctor.findings(facts, NOW)
+    assert [(f.name, f.warning) for f in found] == [("claim-ending", True)]
+    assert found[0].mend[0] == "oc -n demo exec kg-demo-1-a -c kg-demo -- tar -C /data -cf - . > kg-demo.tar"
+
+
+def test_what_is_being_deleted():
+    facts = healthy()
+    facts["workload"]["metadata"].update(deletionTimestamp="2026-11-24T11:50:00Z", finalizers=["example.org/keep"])
+    assert verdict(facts) == ["terminating"] and mends(facts)[0] == "oc -n demo patch deployment kg-demo --type=merge -p '{\"metadata\":{\"finalizers\":null}}'"
+    facts = healthy()
+    facts["ending"] = ["Some content in the namespace has finalizers remaining: example.org/keep in 1 resource instances"]
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["project-ending"] and "example.org/keep" in found[0].says[0]
+
+
+@pytest.mark.parametrize("unseen", ["pods", "deployments"])
+def test_what_may_not_be_seen_is_not_wrong(unseen):
+    facts = healthy()
+    facts.update(unseen=[unseen], pods=[], **({"workload": None} if unseen == "deployments" else {}))
+    assert verdict(facts) == []
+
+
+@pytest.mark.parametrize("said, words", [
+    ("The connection to the server 10.0.0.1:6443 was refused HTTPS_PROXY is set.", "unset HTTPS_PROXY https_proxy"), ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "log in again")])
+def test_why_a_cluster_may_not_answer(said, words):
+    assert words in str(doctor.cannot_look("unreachable", said).mend)

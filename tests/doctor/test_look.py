@@ -16,6 +16,7 @@ from dsri_doctor import cli, look, registry  # noqa: E402
 
 REFUSALS = [  # as kubectl 1.34 and oc 4.21 say it
     ("error: You must be logged in to the server (Unauthorized)", "not-logged-in"),
+    ("error: unable to read certificate-authority /none/ca.crt for dsri due to open /none/ca.crt: no such file or directory", "bad-config"),
     ("error: You must be logged in to the server (the server has asked for the client to provide credentials)", "not-logged-in"),
     ('Error from server (Forbidden): pods is forbidden: User "system:anonymous" cannot list resource "pods"', "not-logged-in"),
     ("Please enter Username: error: EOF", "not-logged-in"),
@@ -70,6 +71,89 @@ def test_pods_of_another_application_with_the_same_labels(monkeypatch):
     monkeypatch.setattr(look.Cluster, "get", lambda self, path: (things.get(path.partition("/namespaces/demo/")[2], {"items": []}), None))
     facts = look.look("oc", "demo", "x", github=False)
     assert [[p["metadata"]["name"] for p in facts[key]] for key in ("pods", "besides")] == [["mine"], ["not-mine"]]
+
+
+def answers(monkeypatch, things):
+    """A cluster that has these things, by the ends of their paths; the paths that it was asked for."""
+    asked = []
+
+    def get(self, path):
+        asked.append(path.partition("/namespaces/demo/")[2])
+        found = things.get(asked[-1], {"items": []} if "?" in asked[-1] or "/" not in asked[-1] else "NotFound")
+        return (None, found) if isinstance(found, str) else (found, None)
+    monkeypatch.setattr(look.Cluster, "get", get)
+    monkeypatch.setattr(look.Cluster, "raw", lambda self, path: get(self, path))
+    monkeypatch.setattr(look, "listening", lambda *words: words[2:])
+    return asked
+
+
+def app(kind="Deployment", owner=None, **pod):
+    about = {"name": "x", "uid": kind, "labels": {"a": "b"}, "creationTimestamp": "", **({"ownerReferences": [{"kind": owner[0], "name": owner[1], "uid": owner[0], "controller": True}]} if owner else {})}
+    spec = {"containers": [{"name": "c", **pod}]}
+    return {"metadata": about, "spec": spec if kind == "Pod" else {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": spec}}, "status": {}}
+
+
+def test_a_pods_name_stands_for_what_made_it(monkeypatch):
+    answers(monkeypatch, {"pods/x-1-a": app("Pod", ("ReplicaSet", "x-1")), "replicasets/x-1": app("ReplicaSet", ("Deployment", "x")), "deployments/x": app()})
+    facts = look.look("oc", "demo", "x-1-a", github=False)
+    assert (facts["name"], facts["workload"]["kind"]) == ("x", "Deployment")
+
+
+def test_a_pod_that_nothing_made(monkeypatch):
+    answers(monkeypatch, {"pods/x": app("Pod")})
+    facts = look.look("oc", "demo", "x", github=False)
+    assert facts["workload"]["kind"] == "Pod" and facts["pods"] == [facts["workload"]]
+
+
+@pytest.mark.parametrize("things", [{"deployments/x": "ServiceUnavailable"}, {"deployments/x": app(), "pods?labelSelector=a%3Db": "InternalError"}])
+def test_a_cluster_that_does_not_answer_what_matters(monkeypatch, things):
+    answers(monkeypatch, things)
+    with pytest.raises(look.CannotLook, match="cluster-unwell"):
+        look.look("oc", "demo", "x", github=False)
+
+
+def test_what_a_pod_names_and_is_not_there(monkeypatch):
+    pod = {**app("Pod", ("Deployment", "x")), "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "CreateContainerConfigError"}}}]}}
+    settings = {"envFrom": [{"secretRef": {"name": "s1"}}, {"secretRef": {"name": "s2", "optional": True}}, {"configMapRef": {"name": "there"}}],
+                "env": [{"name": "A", "value": "b"}, {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "c1", "key": "k"}}}]}
+    made = app(**settings)
+    made["spec"]["template"]["spec"]["volumes"] = [{"name": "v", "secret": {"secretName": "s3"}}, {"name": "w", "projected": {"sources": [{"configMap": {"name": "c2"}}, {"serviceAccountToken": {}}]}}]
+    asked = answers(monkeypatch, {"deployments/x": made, "pods?labelSelector=a%3Db": {"items": [pod]}, "replicasets?labelSelector=a%3Db": {"items": [app("Deployment", ("Deployment", "x"))]}, "configmaps/there": {"data": {}}})
+    facts = look.look("oc", "demo", "x", github=False)
+    assert facts["absent"] == [("secret", "s1"), ("configmap", "c1"), ("secret", "s3"), ("configmap", "c2")]
+    assert "secrets/s2" not in asked
+
+
+@pytest.mark.parametrize("probe, target, wanted", [
+    ({"httpGet": {"port": 8080}}, 8080, False), ({"tcpSocket": {"port": "web"}}, 8080, False), ({"httpGet": {"port": 8080}}, "web", False),
+    ({"exec": {}}, 8080, True), (None, 8080, True), ({"httpGet": {"port": 9000}}, 8080, True), (None, "none", False)])
+def test_what_a_pod_listens_on_is_asked_where_no_probe_has_asked(monkeypatch, probe, target, wanted):
+    made = app(ports=[{"name": "web", "containerPort": 8080}], **({"readinessProbe": probe} if probe else {}))
+    pod = {**app("Pod", ("Deployment", "x")), "status": {"containerStatuses": [{"name": "c", "ready": True, "state": {}}]}}
+    answers(monkeypatch, {"deployments/x": made, "pods?labelSelector=a%3Db": {"items": [pod]}, "replicasets?labelSelector=a%3Db": {"items": [app("Deployment", ("Deployment", "x"))]},
+                          "services": {"items": [{"metadata": {"name": "s"}, "spec": {"selector": {"a": "b"}, "ports": [{"port": 80, "targetPort": target}]}}]}})
+    assert bool(look.look("oc", "demo", "x", github=False)["ports"]) == wanted
+
+
+@pytest.mark.parametrize("proxy", ["http://me:hunter2@proxy:3128", None])
+def test_a_proxy_is_named_and_not_shown(monkeypatch, capsys, proxy):
+    """The tools do not say that it was a proxy which they did not reach."""
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    if proxy:
+        monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.setattr(look, "run", lambda *command, **_: (1, "", "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?"))
+    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    assert cli.main(["none-such", "--project", "demo", "--name", "x"]) == 2
+    out = capsys.readouterr().out
+    assert ("HTTPS_PROXY" in out) == bool(proxy) and "hunter2" not in out
+
+
+def test_what_was_not_looked_at_is_not_well(monkeypatch, capsys):
+    answers(monkeypatch, {"deployments/x": "Forbidden"})
+    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    assert cli.main(["none-such", "--project", "demo", "--name", "x", "--no-github"]) == 2
+    assert "not all could be looked at" in capsys.readouterr().out
 
 
 def test_a_log_of_long_lines_is_cut_at_their_ends(monkeypatch):
