@@ -80,11 +80,13 @@ def service_ports(case, service):
     ports = service["spec"].get("ports") or []
     for place, port in enumerate(ports):
         target, number = port.get("targetPort", port["port"]), target_of(port, containers)
-        nobody = open_ and number and number not in wide and port.get("protocol", "TCP") == "TCP"
+        nobody = open_ is not None and service["spec"].get("clusterIP") != "None" and number and number not in wide and port.get("protocol", "TCP") == "TCP"
         # A container may listen on a port that it does not name.
         unnamed = number is None and target not in names or not open_ and number not in numbers and all(c.get("ports") for c in case.template.get("containers", []))
         if nobody and (number, True) in open_:
             case.add("wrong-port", f"It listens on 127.0.0.1:{number} only, which nothing outside its pod reaches.", "", ["let the application listen on 0.0.0.0"])
+        elif nobody and not open_:
+            case.add("wrong-port", f"It runs, and listens on no port; the Service {name} leads to {number}.", "", [case.logs(case.current[0], containers[-1]["name"])])
         elif nobody or unnamed:
             fit = [n for n in wide if n in numbers] or wide or numbers
             besides = bool(nobody) and any(target_of(p, containers) in wide for p in ports)
@@ -100,13 +102,13 @@ def service_ports(case, service):
 
 
 def listens(case):
-    """[(port, whether only its own pod reaches it)] of a pod that has been ready for a while; None where that is not known."""
+    """[(port, whether only its own pod reaches it)] of a pod that has been ready for a while, and longer where there is none; None where that is not known."""
     for pod in case.current:
         began = [when(s["state"]["running"].get("startedAt")) for _, s in case.statuses([pod]) if "running" in s.get("state", {})]
-        if settled(pod) and all(b and (case.now - b).total_seconds() > 30 for b in began):
-            for key, ports in case.facts["ports"].items():
-                if ports and key.startswith(pod["metadata"]["name"] + "/"):
-                    return ports
+        runs = min(((case.now - b).total_seconds() for b in began if b), default=0)
+        for key, ports in case.facts["ports"].items():
+            if ports is not None and key.startswith(pod["metadata"]["name"] + "/") and settled(pod) and runs > (30 if ports else 120):
+                return ports
     return None
 
 

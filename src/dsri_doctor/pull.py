@@ -121,6 +121,11 @@ def check_secrets(case, image):
         return
     secrets = case.facts["secrets"]
     seen = [n for n in used if n in secrets]
+    inside = re.match(r"(?:image-registry\.openshift-image-registry\.svc|default-route-openshift-image-registry\.)[^/]*/([^/]+)/", image)
+    if failing and inside and inside[1] != case.project:
+        case.add("no-pull-secret", f"The account {case.account} of {case.project} may not pull from the project {inside[1]}.", "The cluster's own registry wants no secret, but a right.",
+                 [case.command(f"create rolebinding {case.project}-{case.account}-pulls --clusterrole=system:image-puller --serviceaccount={case.project}:{case.account} -n {inside[1]}", project=False), *case.restart()])
+        return
     if not seen and "secrets" not in case.facts["unseen"] and case.facts["accounts"] is not None:
         fit = [(a, s) for a, s in elsewhere if any(registry.serves(place, image) for place in (secrets.get(s) or {}).get("registries", {}))]
         if fit:

@@ -34,7 +34,7 @@ VERDICTS = {
     "low-port": ["low-port"], "ends": ["crash"], "status-3": ["crash"], "other-processor": ["exec-format"], "no-program": ["command-missing"], "not-alive": ["liveness"],
     "other-port": ["wrong-port"], "only-local": ["wrong-port"], "other-path": ["health-path"], "no-such-port": ["probe-port"], "run-fails": ["job-failed"],
     # The way to it, and its releases
-    "no-host": ["route-no-host"], "host-taken": ["route-refused"], "no-way": ["service-port"], "other-labels": ["service-no-pods"], "off": ["scaled-down"], "paused": ["paused"],
+    "no-host": ["route-no-host"], "host-taken": ["route-refused"], "no-way": ["service-port"], "unprobed": ["service-port"], "other-labels": ["service-no-pods"], "off": ["scaled-down"], "paused": ["paused"],
     # Two at once, in the order in which to mend
     "two-pulls": ["token-refused", "route-no-host"], "two-files": ["no-account", "claim-missing"], "two-rules": ["resources-missing", "security-context"],
     "two-containers": ["image-missing", "out-of-memory"], "two-ways": ["crash", "service-port", "route-refused"], "two-secrets": ["resources-missing", "pull-secret-missing"],
@@ -163,7 +163,7 @@ def test_an_older_image_is_told_from_the_newest(trials):
     assert found[0].mend == [f"kubectl -n {PROJECT} rollout restart deployment/{trials.name(case)}"]
 
 
-MENDED = ["opaque", "newer", "two-secrets", "no-way", "other-labels", "first-bare"]
+MENDED = ["opaque", "newer", "two-secrets", "no-way", "unprobed", "other-labels", "first-bare"]
 
 
 def test_what_it_says_to_do_mends_it(trials, verdicts):

@@ -280,6 +280,13 @@ def two_containers(pod, container):
     resources(["python3", "-c", "bytearray(10**9)"], cpu="5m", memory="64Mi")(pod, container)
 
 
+def unprobed(pod, container):
+    """Ready at once, and listening elsewhere than its Service leads to."""
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        container.pop(probe)
+    container["command"] = ["sh", "-c", "cd /tmp && exec python3 -m http.server 8000"]
+
+
 def read_only(pod, container):
     pod["volumes"].append({"name": "data", "emptyDir": {}})
     container["volumeMounts"].append({"name": "data", "mountPath": "/data", "readOnly": True})
@@ -368,6 +375,8 @@ def started(folder, environment):
         t.way("host-taken", host="taken.example.org", admitted="False")
         t.trial("no-way", image=here)
         t.way("no-way", host="way.example.org", admitted="True", target="web")
+        t.trial("unprobed", image=here, change=unprobed)
+        t.way("unprobed", host="unprobed.example.org", admitted="True")
         t.trial("other-labels", image=here)
         t.way("other-labels", host="labels.example.org", admitted="True", selected="none-such")
         t.trial("off", image=here)["spec"]["replicas"] = 0

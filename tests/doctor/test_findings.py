@@ -1092,6 +1092,7 @@ SIDECAR = {"name": "metrics", "image": IMAGE, "resources": {}, "ports": [{"conta
     ([(8000, False), (9113, False)], 8080, ["service-port"], "on which nothing listens"),
     ([(8080, True), (9113, False)], 8080, ["wrong-port"], "127.0.0.1:8080 only"),
     ([(8000, False)], "metrics", ["service-port"], "the container does not have"),
+    ([], 8080, ["wrong-port"], "listens on no port"),
 ])
 def test_a_service_leads_to_what_listens(listens, target, names, words):
     facts = healthy()
@@ -1100,6 +1101,22 @@ def test_a_service_leads_to_what_listens(listens, target, names, words):
     facts["routes"], facts["ports"] = [], {"kg-demo-1-a/kg-demo": listens}
     found = doctor.findings(facts, NOW)
     assert [f.name for f in found] == names and all(words in f.what for f in found)
+
+
+def test_a_headless_service_need_lead_to_nothing():
+    facts = healthy()
+    facts["services"][0]["spec"]["clusterIP"] = "None"
+    facts["routes"], facts["ports"] = [], {"kg-demo-1-a/kg-demo": []}
+    assert verdict(facts) == []
+
+
+def test_an_image_of_another_project_in_the_clusters_own_registry():
+    facts = refused(healthy())
+    for spec in (template(facts), facts["pods"][0]["spec"]):
+        spec["containers"][0]["image"] = "image-registry.openshift-image-registry.svc:5000/builds/kg-demo:latest"
+    facts["secrets"] = {}
+    assert verdict(facts) == ["no-pull-secret"]
+    assert mends(facts)[0] == "oc create rolebinding demo-default-pulls --clusterrole=system:image-puller --serviceaccount=demo:default -n builds"
 
 
 def test_one_port_of_several_on_which_nothing_listens():
