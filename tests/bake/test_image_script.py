@@ -27,6 +27,7 @@ DOCKERFILES = {  # what: (a Dockerfile, what is found)
     "a mount": ("FROM quay.io/x\nRUN --mount=type=bind,from=nginx:1,target=/x --mount=from=ghcr.io/y,target=/y true" + END, [f"RUN --mount=from=nginx:1 {HUB}"]),
     "a mount of a stage": ("FROM quay.io/x AS b\nFROM quay.io/x\nRUN --mount=from=B,target=/x --mount=from=0,target=/y true" + END, []),
     "what BuildKit sets": ("FROM quay.io/x AS base-amd64\nFROM --platform=$BUILDPLATFORM base-${TARGETARCH}" + END, []),
+    "an image in two stages": ("FROM php AS b\nFROM php\nCOPY --from=b /a /a" + END, [f"FROM php {HUB}"]),
     "a default, quoted": ("ARG V='3'\nFROM \"python:$V\" AS x" + END, [f"FROM python:3 {HUB}"]),
     "an alternative": ("ARG V=3\nFROM ${V:+ghcr.io/}python${W:+:1}" + END, []),
     "not known": ("ARG BASE\nFROM $BASE" + END, []),
@@ -45,6 +46,37 @@ DOCKERFILES = {  # what: (a Dockerfile, what is found)
 def test_a_dockerfile_is_read_as_buildkit_reads_it(what):
     text, expected = DOCKERFILES[what]
     assert [found for found, _ in SCRIPT["findings"](text, "8080")] == expected
+
+
+def test_a_port_that_cannot_be_asked_for_is_not_offered():
+    cures = [SCRIPT["findings"](f"FROM quay.io/x\nUSER 1001\nEXPOSE {port}", "8080")[0][1] for port in (80, 8501)]
+    cure = "let the application listen on 8080 and add EXPOSE 8080"
+    assert cures == [cure, cure + ", or generate with the port it has"]
+
+
+LOGS = {  # what a program says: the rule that it broke
+    "nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)": "It listens on a port below 1024",
+    "    self.socket.bind(self.server_address)\n    ~~~~~~~~~~~~~~~~^^^^^\nPermissionError: [Errno 13] Permission denied": "It listens on a port below 1024",
+    "[ERROR] connection to ('0.0.0.0', 80) failed: [Errno 13] Permission denied": "It listens on a port below 1024",
+    "Error: listen EACCES: permission denied 0.0.0.0:80": "It listens on a port below 1024",
+    "import x\nPermissionError: [Errno 13] Permission denied: '/app/x'": "It reads or writes what a random user",
+    "java.nio.file.AccessDeniedException: /opt/x": "It reads or writes what a random user",
+    "django.db.utils.OperationalError: unable to open database file": "It writes to its own file system",
+    "sqlite3.OperationalError: attempt to write a readonly database": "It writes to its own file system",
+    "KeyError: 'getpwuid(): uid not found: 1000650000'": "It asks for the name of its user",
+    "SystemError: uv_os_get_passwd returned ENOENT (no such file or directory)": "It asks for the name of its user",
+    "OSError: No username set in the environment": "It asks for the name of its user",
+    'could not translate host name "db" to address: Name or service not known': "It needs another service",
+    "Error: connect ECONNREFUSED 127.0.0.1:5432": "It needs another service",
+    "Error: getaddrinfo ENOTFOUND db": "It needs another service",
+    "exec /run.sh: no such file or directory": "The command, or a file that it needs",
+    "ValueError: 3": "",
+}
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_a_program_s_words_lead_to_the_rule_that_it_broke(log):
+    assert SCRIPT["rule"](log).startswith(LOGS[log]) and bool(SCRIPT["rule"](log)) == bool(LOGS[log])
 
 
 def test_under_anyuid_the_image_s_own_user_is_right():

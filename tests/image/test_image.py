@@ -163,6 +163,8 @@ def test_a_broken_job_is_stopped_and_told_why(docker, tmp_path, what):
 BROKEN = {
     "root only": ("RUN printf '#!/bin/sh\\nchown 0:0 /tmp/x || { echo chown: Operation not permitted; exit 1; }\\n' > /run.sh && chmod +x /run.sh\nCMD [\"/run.sh\"]", "It needs root"),
     "another port": ('CMD ["python3", "-m", "http.server", "8000"]', "It listens on 8000, not on 8080"),
+    "another port, without a shell's tools": ('RUN rm "$(command -v cat)"\nCMD ["python3", "-m", "http.server", "8000"]', "It listens on 8000, not on 8080"),
+    "a port below 1024": ('CMD ["python3", "-m", "http.server", "80"]', "It listens on a port below 1024"),
     "its root": ("CMD [\"python3\", \"-c\", \"open('/opt/x', 'w')\"]", "It writes to its own file system"),
     "fills tmp": ("CMD [\"python3\", \"-c\", \"f = open('/tmp/x', 'wb'); [f.write(b'x' * 2**20) for _ in range(600)]\"]", "It writes more to /tmp"),
     "loopback only": ('CMD ["python3", "-m", "http.server", "8080", "--bind", "127.0.0.1"]', "It listens on 127.0.0.1:8080 only"),
@@ -182,11 +184,36 @@ def test_a_broken_image_is_stopped_and_told_why(docker, tmp_path, what):
         manifest.write_text(manifest.read_text(encoding="utf-8").replace("failureThreshold: 60", "failureThreshold: 3"), encoding="utf-8")
     (tmp_path / "image").mkdir()
     (tmp_path / "image" / "Dockerfile").write_text(f"FROM {BASE}\n{lines}\n", encoding="utf-8")
-    name = "ghcr.io/maastrichtu-ids/broken:" + what.replace(" ", "-")
+    name = "ghcr.io/maastrichtu-ids/broken:" + re.sub("[^a-z0-9]+", "-", what)
     build(tmp_path / "image", name)
     done = check(made, name)
     run("docker", "image", "rm", "--force", name)
     assert done.returncode == 1 and "FAILED: " + told in done.stderr, done.stdout + done.stderr
+
+
+SERVES_500 = """
+import http.server, sqlite3
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        try:
+            sqlite3.connect("/opt/x.db").execute("create table x (x)")
+        except sqlite3.Error as error:
+            print(repr(error), flush=True)
+            self.send_error(500)
+http.server.HTTPServer(("", 8080), Page).serve_forever()
+"""
+
+
+def test_a_page_that_fails_behind_an_open_port_is_told(docker, tmp_path):
+    tool("kubectl", "kubernetes.io/docs/tasks/tools")
+    made, name = bake(tmp_path, stack="own-dockerfile"), "ghcr.io/maastrichtu-ids/page-500:latest"
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image" / "page.py").write_text(SERVES_500, encoding="utf-8")
+    (tmp_path / "image" / "Dockerfile").write_text(f'FROM {BASE}\nCOPY --chmod=755 page.py /\nCMD ["python3", "/page.py"]\n', encoding="utf-8")
+    build(tmp_path / "image", name)
+    done = check(made, name)
+    run("docker", "image", "rm", "--force", name)
+    assert done.returncode == 0 and "But / answers status 500. It writes to its own file system" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_login_that_cannot_be_read_is_not_in_the_way(tmp_path, monkeypatch):

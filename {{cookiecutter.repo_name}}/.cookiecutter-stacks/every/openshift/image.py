@@ -167,6 +167,8 @@ def docker_options(pod, container, objects):
         options += ["--cap-drop", "ALL"]
         if "ALL" not in security.get("capabilities", {}).get("drop", []):
             options += [f"--cap-add={capability}" for capability in CRIO]
+    # Docker lets anybody take a port below 1024; the cluster does not.
+    options += ["--sysctl", "net.ipv4.ip_unprivileged_port_start=1024"]
     if security.get("readOnlyRootFilesystem"):
         options.append("--read-only")
     for name, value in environment(container, objects)[0].items():
@@ -240,9 +242,17 @@ def probe(name, port, check):
 
 
 def listening(name):
-    """The addresses that the container listens on, from its /proc/net; empty where the image has no `cat`."""
-    found = set()
-    for line in run("docker", "exec", name, "cat", "/proc/net/tcp", "/proc/net/tcp6")[1].splitlines():
+    """The addresses that the container listens on, from its /proc/net; empty where neither the image has a `cat` nor this
+    machine sees its process."""
+    found, (status, text) = set(), run("docker", "exec", name, "cat", "/proc/net/tcp", "/proc/net/tcp6")
+    process, number = run("docker", "inspect", "--format", "/proc/{{.State.Pid}} {{.Id}}", name)[1].split()
+    try:
+        # Where Docker has a machine of its own, that number is another process's here.
+        if status and number in Path(process, "cgroup").read_text():
+            text = "".join(Path(process, "net", table).read_text() for table in ("tcp", "tcp6"))
+    except OSError:
+        pass
+    for line in text.splitlines():
         fields = line.split()
         if len(fields) > 3 and fields[3] == "0A":
             address, _, port = fields[1].partition(":")
@@ -254,24 +264,28 @@ def listening(name):
 # What the log says → the rule that was broken, and the cure; the first that fits is said.
 SIGNS = [
     (r"no space left|ENOSPC|errno 28", "It writes more to /tmp, or to another emptyDir, than that may hold; the cluster ends such a pod.\nCure: write to the storage, or raise sizeLimit in openshift/."),
-    (r"read-only file system|EROFS|errno 30", "It writes to its own file system, which is read-only on the cluster.\nCure: write to /tmp, or to the storage's folder; set HOME and the caches of your tools to a place below /tmp."),
-    (r"(bind|listen|port)[^\n]*(permission denied|EACCES)|permission denied[^\n]*(bind|:80\b)", "It listens on a port below 1024, which only root may.\nCure: let it listen on 8080 or above."),
+    (r"read-only file system|EROFS|errno 30|unable to open database file|readonly database", "It writes to its own file system, which is read-only on the cluster.\nCure: write to /tmp, or to the storage's folder; set HOME and the caches of your tools to a place below /tmp."),
+    (r"(bind|listen|\bport\b|createTcp|connection to \()[^\n]*(permission denied|EACCES)|\.bind\(([^\n]*\n){1,2}[^\n]*permission denied|permission denied[^\n]*(bind|:80\b)", "It listens on a port below 1024, which only root may.\nCure: let it listen on 8080 or above."),
     (r"must be run as root|(need|require)s? root|not root|run (it |this )?as root|operation not permitted|EPERM|setuid|setgid|chown", "It needs root; the cluster starts it as a random user of group 0, without capabilities.\nCure: leave out what needs root (chown, su, gosu, a port below 1024), or deploy with the service account anyuid."),
-    (r"permission denied|EACCES|PermissionError|errno 13|cannot (open|create|write)", "It reads or writes what a random user of group 0 may not.\nCure, in the Dockerfile: RUN chgrp -R 0 DIR && chmod -R g=u DIR"),
+    (r"permission denied|EACCES|PermissionError|AccessDenied|errno 13|cannot (open|create|write)", "It reads or writes what a random user of group 0 may not.\nCure, in the Dockerfile: RUN chgrp -R 0 DIR && chmod -R g=u DIR"),
     (r"exec format error", "It was built for another processor.\nCure: docker build --platform linux/amd64"),
+    (r"getpw|get_passwd|no username set|uid not found|user (exists )?for (uid|user id)|name for user id", "It asks for the name of its user; a random one has none.\nCure, in the Dockerfile: ENV USER=app LOGNAME=app HOME=/tmp, where that is enough for what asks (the log says who)."),
+    (r"connection refused|ECONNREFUSED|name or service not known|name resolution|(translate|resolve) host|getaddrinfo|UnknownHost|no such host", "It needs another service, such as a database, at its start, which is not there where the image is tried.\nCure: let it start without, and connect when it is asked something."),
     (r"no such file or directory|not found", "The command, or a file that it needs, is not in the image (or has Windows line ends)."),
 ]
+
+
+def rule(log):
+    """The rule that was broken, as the log has it, and the cure; "" where it says none."""
+    return next((cure for sign, cure in SIGNS if re.search(sign, log, re.IGNORECASE)), "")
 
 
 def why_it_ended(state, log, file, then, unknown):
     """The rule that was most likely broken by what ended by itself, and the cure, in words."""
     if state.get("OOMKilled"):
         return f"It was ended for using more memory than its limit.\nCure: raise resources.limits.memory in openshift/{file}."
-    for sign, cure in SIGNS:
-        if re.search(sign, log, re.IGNORECASE):
-            return cure
     extra = f"\nThese come from the cluster and are not set here: {', '.join(unknown)}." if unknown else ""
-    return f"It ended by itself with status {state['ExitCode']}; {then}. Its log says why.{extra}"
+    return rule(log) or f"It ended by itself with status {state['ExitCode']}; {then}. Its log says why.{extra}"
 
 
 def why(name, state, log, check, port, last, unknown):
@@ -288,10 +302,7 @@ def why(name, state, log, check, port, last, unknown):
         return f"It listens on {', '.join(map(str, others))}, not on {port}.\nCure: let it listen on $PORT ({port}), or name its port in openshift/deployment.yaml (containerPort and PORT)."
     if last and last.startswith("status"):
         return f"The readiness probe's path {check['httpGet'].get('path', '/')} answers {last}.\nCure: answer 200 there, or name another path in openshift/deployment.yaml."
-    for sign, cure in SIGNS:
-        if re.search(sign, log, re.IGNORECASE):
-            return cure
-    return f"Nothing answers on port {port} ({last}).\nCure: listen on 0.0.0.0:{port}."
+    return rule(log) or f"Nothing answers on port {port} ({last}).\nCure: listen on 0.0.0.0:{port}."
 
 
 def test(image):
@@ -382,6 +393,11 @@ def test_service(image, container, options, unknown, user):
             log = run("docker", "logs", "--tail", "200", name)[1]
         if last is None and state["Running"]:
             print(f"passed: ready on port {port} as {user}")
+            # That a port is open says little. What the page there answers decides nothing, but is seen here first.
+            page = probe(name, int(bound), {"httpGet": {"path": "/"}, "timeoutSeconds": 5}) if "tcpSocket" in check else None
+            if page and page.startswith("status 5"):
+                log = run("docker", "logs", "--tail", "200", name)[1]
+                print(f"--- the container's log ---\n{log}\n---\nBut / answers {page}. {rule(log)}")
             return
         fail(log, why(name, state, log, check, port, last, unknown))
     finally:
@@ -478,7 +494,7 @@ def findings(text, port, anyuid=False):
         one = more.pop()
         more += needs.get(one, []) if one not in built else []
         built.add(one)
-    found += [(what, cure) for what, cure, where in pulls if where in built]
+    found += dict.fromkeys((what, cure) for what, cure, where in pulls if where in built)
     # A variable of that name is set by the base image, to a number.
     if not anyuid and not re.fullmatch(r"[1-9]\d*(:.+)?|\$\{?\w*UID\}?(:.+)?", user):
         what = "its last stage has no numeric USER" + (f" ({user})" if user else "")
@@ -486,7 +502,8 @@ def findings(text, port, anyuid=False):
     ranges = [re.fullmatch(r"(\d+)(?:-(\d+))?(?:/tcp)?", word, re.IGNORECASE) for word in exposed]
     if port and not any(m and int(m[1]) <= int(port) <= int(m[2] or m[1]) for m in ranges):
         but = ", ".join(sorted({re.sub("(?i)/tcp$", "", word) for word in exposed}))
-        found.append((f"it has no EXPOSE {port}" + (f" (but {but})" if exposed else ""), f"let the application listen on {port} and add EXPOSE {port}, or generate with the port it has"))
+        low = any(m and int(m[1]) < 1024 for m in ranges)
+        found.append((f"it has no EXPOSE {port}" + (f" (but {but})" if exposed else ""), f"let the application listen on {port} and add EXPOSE {port}" + ("" if low else ", or generate with the port it has")))
     return found
 
 
