@@ -35,7 +35,7 @@ def diagnose(options):
     tool = tool_named(options.tool)
     expected, project, name = None, options.project, options.name
     if Path(options.folder, "kustomization.yaml").is_file() or Path(options.folder, "kustomization.yml").is_file():
-        expected = repository(tool, options.folder)
+        expected = repository(tool, options.folder, name)
         project, name = project or expected["project"], name or expected["name"]
         # The manifests are those of another application, or another project's: what they would send is no help.
         if name != expected["name"] or expected["project"] not in (None, project):
@@ -104,6 +104,8 @@ def main(words=None):
         facts, found = diagnose(options)
         status = 1 if found else 0
         notes = list(summary(facts))
+        if facts["expected"].get("others"):
+            notes.append(f"Not looked at: {', '.join(facts['expected']['others'])}; --name looks at one.")
         if running_still(facts):
             notes.append("The release before still answers, until the newest one is ready.")
         if facts["unseen"] and not any(f.name == "no-project" for f in found):

@@ -120,16 +120,19 @@ def template_of(workload):
     return pod_of(workload).get("spec", {})
 
 
-def repository(tool, folder):
-    """What a repository says that should run: its project, name and workload, all its objects' names, and the user of the printed steps."""
+def repository(tool, folder, name=None):
+    """What a repository says that should run: its project, the workload called `name`, or its own, all its objects' names,
+    and the user of the printed steps."""
     objects = manifests(tool, folder)
-    workload = next((o for o in objects if o["kind"] in KINDS), None)
-    if not workload:
+    workloads = [o for o in objects if o["kind"] in KINDS]
+    if not workloads:
         raise CannotLook("no-manifests", f"{folder} has no workload: no {', '.join(KINDS)}")
+    # Its own is what the kustomization calls everything a part of.
+    workload = min(workloads, key=lambda o: (o["metadata"]["name"] != name, o["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") != o["metadata"]["name"]))
     readme = Path(folder) / "README.md"
     user = re.search(r"--docker-username=([\w-]+)", readme.read_text(encoding="utf-8", errors="replace")) if readme.is_file() else None
     return {"project": workload["metadata"].get("namespace"), "name": workload["metadata"]["name"], "user": user[1] if user else None,
-            "folder": Path(folder).name, "workload": workload, "objects": [[o["kind"], o["metadata"]["name"]] for o in objects]}
+            "folder": Path(folder).name, "workload": workload, "others": [o["metadata"]["name"] for o in workloads if o is not workload], "objects": [[o["kind"], o["metadata"]["name"]] for o in objects]}
 
 
 def owned(items, owner):

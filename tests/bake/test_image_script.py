@@ -101,6 +101,16 @@ def test_the_application_is_found_beside_what_its_owner_added(image):
     assert (item["metadata"]["name"], container["name"]) == ("mine", "mine")
 
 
+def test_whatever_runs_the_image_is_brought_to_it(monkeypatch, capsys):
+    """A worker and a migration of the same image stay no older than the pages."""
+    mine, worker, database = deployment("mine", ("mine", "ghcr.io/me/mine:latest")), deployment("worker", ("w", "ghcr.io/me/mine")), deployment("a-database", ("a-database", "quay.io/postgres"))
+    mine["spec"]["template"]["spec"]["initContainers"] = [{"name": "migrate", "image": "ghcr.io/me/mine:latest"}]
+    monkeypatch.setitem(SCRIPT["rollout"].__globals__, "manifests", lambda: [database, mine, worker])
+    for image, wanted in (("ghcr.io/me/mine@sha256:1", ["deployment/mine migrate={0} mine={0}", "deployment/worker w={0}"]), ("ghcr.io/new/name@sha256:1", ["deployment/mine mine={0}"])):
+        SCRIPT["rollout"](image)
+        assert capsys.readouterr().out.splitlines() == ["oc set image " + line.format(image) for line in wanted]
+
+
 def test_variables_are_filled_in_as_kubernetes_does():
     container = {"env": [{"name": "A", "value": "$(B) $$(A)"}, {"name": "B", "value": "$(A)!"}, {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}
     known, unknown = SCRIPT["environment"](container, [])

@@ -4,6 +4,7 @@ import ast
 import functools
 import json
 import re
+import shutil
 
 import golden
 import pytest
@@ -133,6 +134,24 @@ def test_the_number_of_shares_stands_in_one_place(tmp_path):
     text = run(tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(made / "openshift")).stdout
     job = next(d for d in yaml.safe_load_all(text) if d["kind"] == "CronJob")["spec"]["jobTemplate"]["spec"]
     assert job["completions"] == 7 and {"name": "JOB_COMPLETIONS", "value": "7"} in job["template"]["spec"]["containers"][0]["env"]
+
+
+def test_a_second_deployment_keeps_its_own_pods(tmp_path):
+    """What an owner adds to openshift/ has a selector and requests of its own."""
+    folder = shutil.copytree(TEMPLATE / "tests/golden/fastapi/openshift", tmp_path / "openshift")
+    labels = {"app.kubernetes.io/name": "a-worker"}
+    (folder / "worker.yaml").write_text(json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a-worker"}, "spec": {
+        "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "a-worker", "image": "quay.io/x"}]}}}}), encoding="utf-8")
+    file = folder / "kustomization.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("resources:\n", "resources:\n  - worker.yaml\n"), encoding="utf-8")
+    objects = list(yaml.safe_load_all(run(tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(folder)).stdout))
+    templates = {o["metadata"]["name"]: o["spec"]["template"]["metadata"]["labels"] for o in objects if o["kind"] == "Deployment"}
+    for item in objects:
+        selector = item.get("spec", {}).get("selector", {})
+        if item["kind"] in ("Deployment", "Service"):
+            selector = selector.get("matchLabels", selector)
+            assert [name for name, labels in templates.items() if selector.items() <= labels.items()] == [item["metadata"]["name"]]
+    assert all(o["metadata"]["labels"]["app.kubernetes.io/part-of"] == "kg-demo-v1" for o in objects) and "a-worker" in templates
 
 
 @pytest.mark.parametrize("stack", ["fastapi", "batch-job"])

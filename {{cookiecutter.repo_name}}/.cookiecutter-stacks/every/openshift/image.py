@@ -72,20 +72,30 @@ def manifests():
     return objects
 
 
+def pods(objects):
+    """(Deployment or CronJob, its pod's specification) of each."""
+    for item in objects:
+        if item["kind"] in PODS:
+            pod = item
+            for step in PODS[item["kind"]]:
+                pod = pod[step]
+            yield item, pod
+
+
+def is_of(container, image):
+    """Whether a container is of an image's repository, whatever the tag."""
+    one, other = (re.sub("(:[^:/]*)?(@.*)?$", "", name) for name in (container["image"], image))
+    return one == other
+
+
 def workload(objects, image=""):
     """(Deployment or CronJob, its pod's specification, its container) that runs `image`; where none or several do, the
     application's own: the kustomization calls everything a part of it, and the container has its name."""
-    def repository(name):
-        return re.sub("(:[^:/]*)?(@.*)?$", "", name)
-
     found = []
-    for item in objects:
-        if item["kind"] in PODS:
-            pod, name = item, item["metadata"]["name"]
-            for step in PODS[item["kind"]]:
-                pod = pod[step]
-            another = item["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") != name
-            found += [((repository(c["image"]) != repository(image), another, c["name"] != name), item, pod, c) for c in pod["containers"]]
+    for item, pod in pods(objects):
+        name = item["metadata"]["name"]
+        another = item["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") != name
+        found += [((not is_of(c, image), another, c["name"] != name), item, pod, c) for c in pod["containers"]]
     if not found:
         stop("openshift/ has no Deployment and no CronJob.")
     return min(found, key=lambda one: one[0])[1:]
@@ -405,12 +415,16 @@ def test_service(image, container, options, unknown, user):
 
 
 def rollout(image):
-    """Print the commands that bring `image` to the project and the Deployment or CronJob that openshift/ names."""
-    item, _, container = workload(manifests(), image)
-    name, kind, project = item["metadata"]["name"], item["kind"].lower(), item["metadata"].get("namespace")
+    """Print the commands that bring `image` to the project and the Deployments and CronJobs in openshift/ that run it."""
+    objects = manifests()
+    own, _, container = workload(objects, image)
+    name, project = own["metadata"]["name"], own["metadata"].get("namespace")
     oc = f"oc -n {project}" if project else "oc"
-    print(f"{oc} set image {kind}/{name} {container['name']}={image}")
-    if kind == "cronjob":
+    for item, pod in pods(objects):
+        names = [c["name"] for c in [*pod.get("initContainers", []), *pod["containers"]] if is_of(c, image)]
+        if names or item is own:
+            print(f"{oc} set image {item['kind'].lower()}/{item['metadata']['name']} " + " ".join(f"{one}={image}" for one in names or [container["name"]]))
+    if own["kind"] == "CronJob":
         # A name that is the same in every shell; the second time, a person gives another one.
         print(f"{oc} create job {name}-{re.sub('[^a-z0-9]+', '-', image.rpartition(':')[2].lower())[:8].strip('-')} --from=cronjob/{name}")
 
