@@ -78,7 +78,7 @@ class Case:
 
     def apply(self):
         # Manifests that name no project go where the login's own one is, which may be another.
-        return self.command(f"apply -k {self.expected['folder']}", project=not self.expected["project"])
+        return self.command(f"apply -k {shlex.quote(self.expected['folder'])}", project=not self.expected["project"])
 
     def change(self, what, command=None):
         """The lines that change the workload: in the file, where there is one, else by a command."""

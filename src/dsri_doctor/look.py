@@ -127,12 +127,13 @@ def repository(tool, folder, name=None):
     workloads = [o for o in objects if o["kind"] in KINDS]
     if not workloads:
         raise CannotLook("no-manifests", f"{folder} has no workload: no {', '.join(KINDS)}")
-    # Its own is what the kustomization calls everything a part of.
-    workload = min(workloads, key=lambda o: (o["metadata"]["name"] != name, o["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") != o["metadata"]["name"]))
+    # Its own has a container called as what the kustomization calls everything a part of; an overlay may have renamed the rest.
+    workload = min(workloads, key=lambda o: (o["metadata"]["name"] != name, o["metadata"].get("labels", {}).get("app.kubernetes.io/part-of")
+                                             not in [c["name"] for c in template_of(o).get("containers", [])]))
     readme = Path(folder) / "README.md"
     user = re.search(r"--docker-username=([\w-]+)", readme.read_text(encoding="utf-8", errors="replace")) if readme.is_file() else None
     return {"project": workload["metadata"].get("namespace"), "name": workload["metadata"]["name"], "user": user[1] if user else None,
-            "folder": Path(folder).name, "workload": workload, "others": [o["metadata"]["name"] for o in workloads if o is not workload], "objects": [[o["kind"], o["metadata"]["name"]] for o in objects]}
+            "folder": Path(folder).as_posix(), "workload": workload, "others": [o["metadata"]["name"] for o in workloads if o is not workload], "objects": [[o["kind"], o["metadata"]["name"]] for o in objects]}
 
 
 def owned(items, owner):

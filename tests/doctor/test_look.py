@@ -174,13 +174,15 @@ def test_who_reads_may_go(tmp_path):
         assert (done.returncode, done.stderr) == (status, said)
 
 
-@pytest.mark.parametrize("name, looked", [(None, "mine"), ("a-database", "a-database"), ("none-such", "mine")])
+@pytest.mark.parametrize("name, looked", [(None, "staging-mine"), ("a-database", "a-database"), ("none-such", "staging-mine")])
 def test_the_application_is_found_beside_what_its_owner_added(monkeypatch, tmp_path, name, looked):
     """kubectl sorts by kind and name: a database may come first."""
-    both = [{"kind": "Deployment", "metadata": {"name": name, "namespace": "demo", "labels": {"app.kubernetes.io/part-of": "mine"}}} for name in ("a-database", "mine")]
+    both = [{"kind": "Deployment", "metadata": {"name": name, "namespace": "demo", "labels": {"app.kubernetes.io/part-of": "mine"}}, "spec": {"template": {"spec": {"containers": [{"name": container}]}}}}
+            for name, container in (("a-database", "a-database"), ("staging-mine", "mine"))]
     monkeypatch.setattr(look, "manifests", lambda *_: both)
-    found = look.repository("oc", tmp_path, name)
-    assert found["name"] == looked and found["others"] == [n for n in ("a-database", "mine") if n != looked]
+    found = look.repository("oc", tmp_path / "staging", name)
+    assert found["folder"] == (tmp_path / "staging").as_posix()  # what is printed works from here
+    assert found["name"] == looked and found["others"] == [n for n in ("a-database", "staging-mine") if n != looked]
 
 
 def test_the_manifests_of_another_project_are_no_help(monkeypatch, tmp_path):

@@ -90,12 +90,12 @@ def is_of(container, image):
 
 def workload(objects, image=""):
     """(Deployment or CronJob, its pod's specification, its container) that runs `image`; where none or several do, the
-    application's own: the kustomization calls everything a part of it, and the container has its name."""
+    application's own: the kustomization calls everything a part of it, and the container has its name (the Deployment may
+    have another one, by an overlay)."""
     found = []
     for item, pod in pods(objects):
-        name = item["metadata"]["name"]
-        another = item["metadata"].get("labels", {}).get("app.kubernetes.io/part-of") != name
-        found += [((not is_of(c, image), another, c["name"] != name), item, pod, c) for c in pod["containers"]]
+        application = item["metadata"].get("labels", {}).get("app.kubernetes.io/part-of", item["metadata"]["name"])
+        found += [((not is_of(c, image), c["name"] != application), item, pod, c) for c in pod["containers"]]
     if not found:
         stop("openshift/ has no Deployment and no CronJob.")
     return min(found, key=lambda one: one[0])[1:]
