@@ -256,6 +256,7 @@ def test_what_its_owner_added_to_the_manifests_is_there_in_the_run_test(docker, 
     (folder / "database.yaml").write_text(re.sub(r"(?s)  annotations:.*?\nspec:", "spec:", text, count=1).replace("kg-demo-v1", "a-database").replace("ghcr.io/maastrichtu-ids/kg_demo.v1", "quay.io/none"), encoding="utf-8")
     text = text.replace("          env:\n", '          args: ["$(PORT)", "--directory", "/srv/pages"]\n          env:\n', 1)
     text = text.replace("volumeMounts:\n", "volumeMounts:\n            - {name: pages, mountPath: /srv/pages}\n", 1).replace("volumes:\n", "volumes:\n        - {name: pages, configMap: {name: settings}}\n", 1)
+    text = text.replace("      containers:\n", "      initContainers:\n        - {name: prepare, image: quay.io/none}\n      containers:\n", 1)
     start, ready, live = text.partition("readinessProbe:\n")
     ready += "            exec:\n              command: [grep, theirs, /srv/pages/page.html]\n" + live.split("port: http\n", 1)[1]
     manifest.write_text(start + ready, encoding="utf-8")
@@ -266,4 +267,4 @@ def test_what_its_owner_added_to_the_manifests_is_there_in_the_run_test(docker, 
     build(tmp_path / "image", name)
     done = check(made, name)
     run("docker", "image", "rm", "--force", name)
-    assert done.returncode == 0 and "passed: ready on port 8080" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "passed: ready on port 8080" in done.stdout and "Not run here: prepare\n" in done.stdout, done.stdout + done.stderr

@@ -165,4 +165,4 @@ def test_every_action_has_its_stand_in():
     jobs = [job for workflow in PUBLISH.parent.glob("*.yml") for job in yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values()]
     for step in [step for job in jobs for step in job["steps"] if "uses" in step]:
         stand_in = yaml.safe_load((STAND_INS / step["uses"].partition("@")[0].replace("/", "+") / "action.yml").read_text(encoding="utf-8"))
-        assert set(step.get("with", {})) - {"persist-credentials", "fetch-depth"} <= set(stand_in.get("inputs", {})), step["uses"]
+        assert set(step.get("with", {})) - {"persist-credentials", "fetch-depth", "lfs", "submodules"} <= set(stand_in.get("inputs", {})), step["uses"]

@@ -329,6 +329,8 @@ def test(image):
     container = {**container, **{key: [filled_in(word, known) for word in container[key]] for key in ("command", "args") if key in container}}
     if unknown:
         print(f"Not set here, as only the cluster knows it: {', '.join(unknown)}")
+    if len(pod["containers"]) > 1 or "initContainers" in pod:
+        print(f"Not run here: {', '.join(c['name'] for c in [*pod.get('initContainers', []), *pod['containers']] if c['name'] != container['name'])}")
     options, user = docker_options(pod, container, objects), "the image’s own user" if pod.get("serviceAccountName") == "anyuid" else "user " + ANY_UID
     with tempfile.TemporaryDirectory() as folder:
         options += mounts(pod, container, objects, folder) + (job_options(pod, container, folder) if item["kind"] == "CronJob" else [])

@@ -22,7 +22,7 @@ LOGGING = {
             "formatter": "json",
         }
     },
-    "root": {"level": settings.log_level, "handlers": ["stdout"]},
+    "root": {"level": settings.log_level.upper(), "handlers": ["stdout"]},
 }
 
 if __name__ == "__main__":
