@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import sys
-import time
 
 import pytest
 from conftest import BASE, FACTS, STACKS, as_the_cluster, bake, is_web, need, run, tool, until
@@ -111,11 +110,9 @@ def test_a_job_ends_on_sigterm_and_the_next_run_does_what_is_left(docker, tmp_pa
     first = run("docker", "run", "--detach", *options, name).stdout.strip()
     try:
         until((data / "failures/slow.jsonl").exists, why=lambda: run("docker", "logs", first))
-        begin = time.monotonic()
-        run("docker", "stop", "--time", "20", first)
-        took = time.monotonic() - begin
+        run("docker", "stop", "--time", "5", first)
         state = json.loads(run("docker", "inspect", first).stdout)[0]["State"]
-        assert state["ExitCode"] == 143 and took < 5, (state, took, run("docker", "logs", first).stdout)
+        assert state["ExitCode"] == 143, (state, run("docker", "logs", first).stdout)
         done = {path.name for path in (data / "results").iterdir()}
         assert "slow.json" not in done and all(path.endswith(".json") for path in done)
         (data / "quick").touch()

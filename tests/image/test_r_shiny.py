@@ -105,7 +105,5 @@ def test_a_busy_r_is_healthy_and_ends_in_time(image, tmp_path):
             assert get(address, "/healthz") == (200, "ok\n") and time.monotonic() - start < 1
             with pytest.raises(OSError):
                 get(address, "/", wait=1)
-            start = time.monotonic()
-            run("docker", "stop", "--time", "10", name)
-        assert time.monotonic() - start < 5
+            run("docker", "stop", "--time", "5", name)
         assert json.loads(run("docker", "inspect", name).stdout)[0]["State"]["ExitCode"] == 143
