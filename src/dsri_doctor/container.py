@@ -151,6 +151,17 @@ def low_ports(container):
         [v["value"] for v in container.get("env") or [] if v["name"] == "PORT" and str(v.get("value", "")).isdigit() and int(v["value"]) < 1024]
 
 
+def probed(container):
+    """The ports that a container's probes ask; a name stays where no port of the container has it."""
+    names = {p.get("name"): p["containerPort"] for p in container.get("ports") or []}
+    probes = [container[p] for p in ("startupProbe", "readinessProbe", "livenessProbe") if p in container]
+    return [names.get(p, p) for probe in probes for p in [(probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}).get("port")] if p is not None]
+
+
+def ports_of(container):
+    return [p["containerPort"] for p in container.get("ports") or []] + probed(container)
+
+
 def probes_of(case, pod, name):
     """The events of a container's probes."""
     return [e for e in case.events_of(pod, reasons=PROBED) if e["involvedObject"].get("fieldPath", name).endswith((name, f"{{{name}}}"))]
@@ -194,10 +205,12 @@ def running(case):
             continue
         name = status["name"]
         container, ports = case.containers.get(name, {}), case.facts["ports"].get(f"{pod['metadata']['name']}/{name}")
+        # A pod's containers share its ports: what another one names, or is asked for, is that one's.
+        others = {p for n, c in case.containers.items() if n != name for p in ports_of(c)}
+        ports = [p for p in ports if p[0] not in others] if ports else ports
         events = probes_of(case, pod, name)
         probes = [container[p] for p in ("startupProbe", "readinessProbe", "livenessProbe") if p in container]
-        names = {p.get("name"): p["containerPort"] for p in container.get("ports") or []}
-        wanted = [names.get(p, p) for probe in probes for p in [(probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}).get("port")] if p is not None]
+        wanted = probed(container)
         path = next((probe["httpGet"].get("path", "/") for probe in probes if "httpGet" in probe), "/")
         if any(not str(p).isdigit() for p in wanted):
             case.add("probe-port", f"The probe asks the port {next(p for p in wanted if not str(p).isdigit())}, and the container names none so.", "", case.change("the probe's port"))

@@ -293,8 +293,7 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
             runs = pool.submit(runs_of, image_repository(workload))
         logins = read_secrets(cluster, pool, within, facts, template)
         read_logs(cluster, pool, within, facts)
-        if workload and any(s.get("state", {}).get("waiting", {}).get("reason") in ("CreateContainerConfigError", "ContainerCreating", "PodInitializing")
-                            for p in facts["pods"] for s in p.get("status", {}).get("containerStatuses") or []):
+        if any(p.get("status", {}).get("phase") == "Pending" for p in facts["pods"]):
             facts["absent"] = absent(cluster, pool, within, template)
         if ask_registry:
             facts["registry"] = registry.ask(facts, template, logins)

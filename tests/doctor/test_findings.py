@@ -1103,6 +1103,19 @@ def test_a_service_leads_to_what_listens(listens, target, names, words):
     assert [f.name for f in found] == names and all(words in f.what for f in found)
 
 
+def test_a_sidecar_that_does_not_answer():
+    """Its pod listens on the port of the other container, too."""
+    facts = healthy()
+    template(facts)["containers"].append({**SIDECAR, "readinessProbe": {"httpGet": {"path": "/", "port": 9113}}})
+    facts["pods"][0]["status"].update(conditions=[{"type": "Ready", "status": "False"}])
+    facts["pods"][0]["status"]["containerStatuses"].append({"name": "metrics", "ready": False, "restartCount": 0, "state": {"running": {"startedAt": "2026-11-24T11:00:00Z"}}})
+    facts["events"] = [event("Unhealthy", 'Readiness probe failed: Get "http://10.128.0.243:9113/": dial tcp 10.128.0.243:9113: connect: connection refused')]
+    facts["events"][0]["involvedObject"]["fieldPath"] = "spec.containers{metrics}"
+    facts["ports"] = {"kg-demo-1-a/metrics": [(8080, False)]}
+    found = doctor.findings(facts, NOW)
+    assert [f.name for f in found] == ["wrong-port"] and found[0].what == "The container metrics runs, and nothing answers on port 9113." and found[0].mend == ["oc -n demo logs deployment/kg-demo -c metrics"]
+
+
 def test_a_headless_service_need_lead_to_nothing():
     facts = healthy()
     facts["services"][0]["spec"]["clusterIP"] = "None"

@@ -113,7 +113,7 @@ def test_a_cluster_that_does_not_answer_what_matters(monkeypatch, things):
 
 
 def test_what_a_pod_names_and_is_not_there(monkeypatch):
-    pod = {**app("Pod", ("Deployment", "x")), "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "CreateContainerConfigError"}}}]}}
+    pod = {**app("Pod", ("Deployment", "x")), "status": {"phase": "Pending"}}
     settings = {"envFrom": [{"secretRef": {"name": "s1"}}, {"secretRef": {"name": "s2", "optional": True}}, {"configMapRef": {"name": "there"}}],
                 "env": [{"name": "A", "value": "b"}, {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "c1", "key": "k"}}}]}
     made = app(**settings)
