@@ -41,8 +41,9 @@ def starting(case):
             continue
         else:
             why_it_ended(case, pod, status, ended)
-    for kind, name in case.facts["absent"] if case.broken else []:  # the kubelet says one thing at a time
-        missing_config(case, kind, name, [])
+    for (kind, name), there in case.facts["there"].items() if case.broken else []:  # the kubelet says one thing at a time
+        if not there:
+            missing_config(case, kind, name, [])
     for pod in case.failed:
         ended = max((when(c.get("lastTransitionTime")) for c in pod["status"].get("conditions") or [] if c.get("lastTransitionTime")), default=case.now)
         if pod["status"].get("reason") == "Evicted" and (case.now - ended).total_seconds() < 86400:

@@ -232,7 +232,7 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
     """All facts about one application."""
     cluster, within = Cluster(tool, options), f"namespaces/{project}"
     facts = {"tool": Path(tool).stem, "options": list(options), "project": project, "name": name, "expected": expected or {}, "unseen": [], "workload": None, "logs": {}, "ports": {},
-             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], "absent": [], "ending": None, **dict.fromkeys(LISTS)}
+             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], "there": {}, "ending": None, **dict.fromkeys(LISTS)}
     with ThreadPoolExecutor(8) as pool:
         guess = image_repository(expected["workload"]) if expected else None
         runs = pool.submit(runs_of, guess) if github and guess else None
@@ -294,7 +294,7 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
         logins = read_secrets(cluster, pool, within, facts, template)
         read_logs(cluster, pool, within, facts)
         if any(p.get("status", {}).get("phase") == "Pending" for p in facts["pods"]):
-            facts["absent"] = absent(cluster, pool, within, template)
+            facts["there"] = there_are(cluster, pool, within, template)
         if ask_registry:
             facts["registry"] = registry.ask(facts, template, logins)
         facts["runs"] = runs.result() if runs else None
@@ -383,12 +383,12 @@ def read_secrets(cluster, pool, within, facts, template):
 
 
 def named(template):
-    """[(secret or configmap, name)] that a pod needs to start."""
-    found = []
+    """[(secret or configmap, name, its keys)] that a pod needs to start."""
+    found = {}
 
     def needs(kind, entry, key="name"):
         if entry and entry.get(key) and not entry.get("optional"):
-            found.append((kind, entry[key]))
+            found.setdefault((kind, entry[key]), []).extend([entry["key"]] if "key" in entry else [i["key"] for i in entry.get("items") or []])
     for container in (template.get("initContainers") or []) + template.get("containers", []):
         for source in container.get("envFrom") or []:
             needs("secret", source.get("secretRef"))
@@ -401,13 +401,13 @@ def named(template):
         for source in [volume, *volume.get("projected", {}).get("sources", [])]:
             needs("secret", source.get("secret"))
             needs("configmap", source.get("configMap"))
-    return list(dict.fromkeys(found))
+    return [(kind, name, list(dict.fromkeys(keys))) for (kind, name), keys in found.items()]
 
 
-def absent(cluster, pool, within, template):
-    """The Secrets and ConfigMaps that a pod names and that are not there; of those that are nothing is kept."""
-    answers = [(kind, name, pool.submit(cluster.raw, f"/api/v1/{within}/{kind}s/{name}")) for kind, name in named(template)]
-    return [(kind, name) for kind, name, answer in answers if answer.result()[1] == "NotFound"]
+def there_are(cluster, pool, within, template):
+    """{(secret or configmap, name): whether it is there}, as far as that may be known, of those that a pod names; nothing in them is kept."""
+    answers = {(kind, name): pool.submit(cluster.raw, f"/api/v1/{within}/{kind}s/{name}") for kind, name, _ in named(template)}
+    return {thing: answer.result()[1] is None for thing, answer in answers.items() if answer.result()[1] in (None, "NotFound")}
 
 
 def read_logs(cluster, pool, within, facts, most=4):

@@ -3,7 +3,7 @@
 import re
 
 from dsri_doctor.case import settled, when
-from dsri_doctor.look import owned
+from dsri_doctor.look import named, owned
 
 MAXIMA = {"limits": {"cpu": "128", "memory": "512Gi", "ephemeral-storage": "50Gi"}, "requests": {"cpu": "32", "memory": "128Gi"}}
 
@@ -265,6 +265,9 @@ def missing_config(case, kind, name, said, key=None):
         case.add("config-missing", f"The {'ConfigMap' if kind == 'configmap' else 'Secret'} {name} has no key {key}, which the container names.", "",
                  [case.command(f"patch {kind} {name} -p '{{\"{field}\":{{\"{key}\":\"VALUE\"}}}}'")], said, of=f"{name}/{key}")
         return
-    make = f"create configmap {name} --from-literal=KEY=VALUE" if kind == "configmap" else f"create secret generic {name} --from-literal=KEY=VALUE"
+    if case.facts["there"].get((kind, name)):  # it was made since; the kubelet tries again within two minutes
+        return
+    keys = next((keys for of, its, keys in named(case.template) if (of, its) == (kind, name)), []) or ["KEY"]
+    make = f"create {'configmap' if kind == 'configmap' else 'secret generic'} {name} " + " ".join(f"--from-literal={key}=VALUE" for key in keys)
     step = ["openshift/README.md, step 5, makes it"] if case.expected and name == f"{case.name}-token" else [case.command(make)]
     case.add("config-missing", f"The {'ConfigMap' if kind == 'configmap' else 'Secret'} {name}, which the container names, is not there.", "", step, said, of=name)

@@ -39,7 +39,7 @@ def healthy():
         "pods": [{"metadata": {"name": "kg-demo-1-a", "uid": "p", "creationTimestamp": "2026-11-24T11:00:00Z", "ownerReferences": [{"uid": "s"}]}, "spec": copy.deepcopy(spec),
                   "status": {"phase": "Running", "startTime": "2026-11-24T11:00:00Z", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [
                       {"name": "kg-demo", "ready": True, "restartCount": 0, "imageID": f"ghcr.io/maastrichtu-ids/kg-demo@{DIGEST}", "state": {"running": {"startedAt": "2026-11-24T11:00:00Z"}}, "lastState": {}}]}}],
-        "jobs": [], "besides": [], "absent": [], "ending": None, "policies": [], "accounts": [{"metadata": {"name": "default"}}], "claims": [], "services": [
+        "jobs": [], "besides": [], "there": {}, "ending": None, "policies": [], "accounts": [{"metadata": {"name": "default"}}], "claims": [], "services": [
             {"metadata": {"name": "kg-demo"}, "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}}],
         "routes": [{"metadata": {"name": "kg-demo", "creationTimestamp": "2026-11-24T11:00:00Z"}, "spec": {"host": "kg-demo-demo.apps.example.org", "to": {"name": "kg-demo"}, "port": {"targetPort": "http"}},
                     "status": {"ingress": [{"conditions": [{"type": "Admitted", "status": "True"}]}]}}],
@@ -1060,8 +1060,11 @@ def test_a_key_of_a_projected_volume():
 def test_all_that_is_absent_is_said():
     """The kubelet says one thing at a time."""
     facts = status(healthy(), waiting={"reason": "CreateContainerConfigError", "message": 'secret "a" not found'})
-    facts["absent"] = [("secret", "a"), ("configmap", "b")]
-    assert mends(facts) == ["oc -n demo create secret generic a --from-literal=KEY=VALUE", "oc -n demo create configmap b --from-literal=KEY=VALUE"]
+    facts["there"] = {("secret", "a"): False, ("configmap", "b"): False, ("configmap", "c"): True}
+    template(facts)["containers"][0]["env"] += [{"name": k, "valueFrom": {"configMapKeyRef": {"name": "b", "key": k}}} for k in ("one", "two")]
+    assert mends(facts) == ["oc -n demo create secret generic a --from-literal=KEY=VALUE", "oc -n demo create configmap b --from-literal=one=VALUE --from-literal=two=VALUE"]
+    facts["there"] = {("secret", "a"): True}
+    assert verdict(facts) == ["starting"]
 
 
 def test_a_mount_at_a_place_that_does_not_take_it():

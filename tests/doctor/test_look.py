@@ -120,7 +120,7 @@ def test_what_a_pod_names_and_is_not_there(monkeypatch):
     made["spec"]["template"]["spec"]["volumes"] = [{"name": "v", "secret": {"secretName": "s3"}}, {"name": "w", "projected": {"sources": [{"configMap": {"name": "c2"}}, {"serviceAccountToken": {}}]}}]
     asked = answers(monkeypatch, {"deployments/x": made, "pods?labelSelector=a%3Db": {"items": [pod]}, "replicasets?labelSelector=a%3Db": {"items": [app("Deployment", ("Deployment", "x"))]}, "configmaps/there": {"data": {}}})
     facts = look.look("oc", "demo", "x", github=False)
-    assert facts["absent"] == [("secret", "s1"), ("configmap", "c1"), ("secret", "s3"), ("configmap", "c2")]
+    assert facts["there"] == {("secret", "s1"): False, ("configmap", "there"): True, ("configmap", "c1"): False, ("secret", "s3"): False, ("configmap", "c2"): False}
     assert "secrets/s2" not in asked
 
 
