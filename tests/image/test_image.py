@@ -163,6 +163,7 @@ BROKEN = {
     "another port, without a shell's tools": ('RUN rm "$(command -v cat)"\nCMD ["python3", "-m", "http.server", "8000"]', "It listens on 8000, not on 8080"),
     "a port below 1024": ('CMD ["python3", "-m", "http.server", "80"]', "It listens on a port below 1024"),
     "its root": ("CMD [\"python3\", \"-c\", \"open('/opt/x', 'w')\"]", "It writes to its own file system"),
+    "a volume of the image": ("RUN mkdir -m 777 /state\nVOLUME /state\nCMD [\"python3\", \"-c\", \"open('/state/x', 'w')\"]", "It writes to its own file system"),
     "fills tmp": ("CMD [\"python3\", \"-c\", \"f = open('/tmp/x', 'wb'); [f.write(b'x' * 2**20) for _ in range(600)]\"]", "It writes more to /tmp"),
     "loopback only": ('CMD ["python3", "-m", "http.server", "8080", "--bind", "127.0.0.1"]', "It listens on 127.0.0.1:8080 only"),
     "ends": ('CMD ["true"]', "It ended by itself with status 0"),

@@ -167,6 +167,15 @@ def mounts(pod, container, objects, folder):
     return options
 
 
+def image_volumes(about, container):
+    """The options of `docker run` for the image's VOLUMEs, which are writable here and on the cluster folders of the image
+    (cri-o, crio.conf, image_volumes): as read-only as the rest of it."""
+    tops = [mount["mountPath"].rstrip("/") for mount in container.get("volumeMounts", [])]
+    paths = [path.rstrip("/") for path in about["Config"].get("Volumes") or {}] if container.get("securityContext", {}).get("readOnlyRootFilesystem") else []
+    own = [path for path in paths if not any(f"{path}/".startswith(f"{top}/") for top in tops)]
+    return [word for path in own for word in ("--mount", f"type=volume,destination={path},readonly")]
+
+
 def docker_options(pod, container, objects):
     """The options of `docker run` that give the container what the cluster will give it."""
     security = container.get("securityContext", {})
@@ -177,7 +186,7 @@ def docker_options(pod, container, objects):
         options += ["--cap-drop", "ALL"]
         if "ALL" not in security.get("capabilities", {}).get("drop", []):
             options += [f"--cap-add={capability}" for capability in CRIO]
-    # Docker lets anybody take a port below 1024; the cluster does not.
+    # Docker lets anybody take a port below 1024; the cluster's CRI-O does not (cri-o/cri-o#10050).
     options += ["--sysctl", "net.ipv4.ip_unprivileged_port_start=1024"]
     if security.get("readOnlyRootFilesystem"):
         options.append("--read-only")
@@ -333,7 +342,7 @@ def test(image):
         print(f"Not run here: {', '.join(c['name'] for c in [*pod.get('initContainers', []), *pod['containers']] if c['name'] != container['name'])}")
     options, user = docker_options(pod, container, objects), "the image’s own user" if pod.get("serviceAccountName") == "anyuid" else "user " + ANY_UID
     with tempfile.TemporaryDirectory() as folder:
-        options += mounts(pod, container, objects, folder) + (job_options(pod, container, folder) if item["kind"] == "CronJob" else [])
+        options += mounts(pod, container, objects, folder) + image_volumes(about, container) + (job_options(pod, container, folder) if item["kind"] == "CronJob" else [])
         (test_job if item["kind"] == "CronJob" else test_service)(image, container, options, unknown, user)
 
 
@@ -372,7 +381,7 @@ def test_job(image, container, options, unknown, user):
             fail(log, why_it_ended(state, log, "cronjob.yaml", "a run that ends with another status than 0 has failed", unknown))
         print(f"passed: ended with status 0 as {user}; the end of its log:\n" + "\n".join(log.splitlines()[-3:]))
     finally:
-        run("docker", "rm", "--force", name)
+        run("docker", "rm", "--force", "--volumes", name)
 
 
 def test_service(image, container, options, unknown, user):
@@ -413,7 +422,7 @@ def test_service(image, container, options, unknown, user):
             return
         fail(log, why(name, state, log, check, port, last, unknown))
     finally:
-        run("docker", "rm", "--force", name)
+        run("docker", "rm", "--force", "--volumes", name)
 
 
 def rollout(image):
