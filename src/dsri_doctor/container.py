@@ -9,7 +9,7 @@ from dsri_doctor.pod import claims_of, missing_config
 ENDED = ("out-of-memory", "exec-format", "command-missing", "volume-read-only", "root-read-only", "low-port", "permission", "liveness", "crash")
 PROBED = ("Unhealthy", "ProbeError")  # the second one is OpenShift's
 DENIED = r"permission denied|EACCES|PermissionError|errno 13|operation not permitted|EPERM"
-READ_ONLY = r"read-only file system|EROFS|errno 30"
+READ_ONLY = r"read-only file system|EROFS|errno 30|unable to open database file|readonly database"
 LOW_PORT = r"(bind|listen|port)[^\n]*(permission denied|EACCES|errno 13)|permission denied[^\n]*(bind|listen|:\d{2,3}\b)|PermissionError[^\n]*\n?[^\n]*(bind|listen)"
 
 
@@ -115,9 +115,9 @@ def why_it_ended(case, pod, status, ended):
         exec_format(case, pod, status, said)
     elif killed_by_probe(case, pod, name):
         case.add("liveness", "The liveness probe fails, so the cluster ends the container again and again.", "", case.change("livenessProbe: the path and port that it answers on; a startupProbe, where it starts slowly") + show, case.say(killed_by_probe(case, pod, name), ours=False), of=name)
-    elif never_started(case, pod, status, code):
+    elif never_started(case, pod, status, ended):
         case.add("liveness", "The startup probe never succeeds, so the cluster ends the container again and again.", "",
-                 case.change("startupProbe: the path and port that it answers on, or a higher failureThreshold") + show, case.say(never_started(case, pod, status, code), ours=False), of=name)
+                 case.change("startupProbe: the path and port that it answers on, or a higher failureThreshold") + show, case.say(never_started(case, pod, status, ended), ours=False), of=name)
     elif case.events_of(pod, reasons=("FailedPostStartHook",)) and (container.get("lifecycle") or {}).get("postStart") and code in (137, 143):
         case.add("crash", "Its postStart hook fails, so the cluster ends it.", "", case.change("lifecycle.postStart: a command that ends well") + show, said, of=name)
     elif re.search(READ_ONLY, log, re.IGNORECASE):
@@ -172,10 +172,13 @@ def killed_by_probe(case, pod, name):
     return next((e["message"] for e in probes_of(case, pod, name) if e.get("message", "").startswith("Liveness")), None)
 
 
-def never_started(case, pod, status, code):
+def never_started(case, pod, status, ended):
     """What a startup probe said that had the container ended. What a running one listens on tells more than that."""
     key = f"{pod['metadata']['name']}/{status['name']}"
-    if code in (137, 143) and not ("running" in status.get("state", {}) and case.facts["ports"].get(key)):
+    # A program that ends well on SIGTERM has a status of its own; how long it ran tells, too.
+    probe, began, end = case.containers.get(status["name"], {}).get("startupProbe"), when(ended.get("startedAt")), when(ended.get("finishedAt"))
+    told = probe and began and end and (end - began).total_seconds() >= (probe.get("failureThreshold", 3) - 1) * probe.get("periodSeconds", 10)
+    if (told or ended.get("exitCode") in (137, 143)) and not ("running" in status.get("state", {}) and case.facts["ports"].get(key)):
         return next((e["message"] for e in probes_of(case, pod, status["name"]) if e.get("message", "").startswith("Startup")), None)
     return None
 

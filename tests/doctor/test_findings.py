@@ -811,6 +811,17 @@ def test_who_ended_it(reason, message, name, words):
     assert [f.name for f in found] == [name] and words in found[0].what
 
 
+@pytest.mark.parametrize("ran, name", [("118", "liveness"), ("20", "crash")])
+def test_a_server_that_ends_well_when_its_startup_probe_gives_up(ran, name):
+    """gunicorn on another port: SIGTERM ends it with status 0, Go with 2; a crash comes earlier."""
+    facts = crashes(healthy(), "Listening at: http://0.0.0.0:8000", 0)
+    template(facts)["containers"][0]["startupProbe"] = {"tcpSocket": {"port": "http"}, "periodSeconds": 2, "failureThreshold": 60}
+    ended = facts["pods"][0]["status"]["containerStatuses"][0]["lastState"]["terminated"]
+    ended.update(startedAt="2026-11-24T11:00:00Z", finishedAt=f"2026-11-24T11:{int(ran) // 60:02}:{int(ran) % 60:02}Z")
+    facts["events"] = [event("Unhealthy", "Startup probe failed: dial tcp 10.0.0.8:8080: connect: connection refused")]
+    assert verdict(facts) == [name]
+
+
 def test_a_probe_of_another_container_is_none_of_it():
     facts = crashes(healthy(), "", 1)
     facts["events"] = [event("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500")]
