@@ -28,7 +28,6 @@ LISTS = {
     "claims": ("/api/v1", "persistentvolumeclaims"),
     "services": ("/api/v1", "services"),
     "routes": ("/apis/route.openshift.io/v1", "routes"),
-    "policies": ("/apis/networking.k8s.io/v1", "networkpolicies"),
     "events": ("/api/v1", "events?fieldSelector=type%3DWarning"),
 }
 SLOW = 10  # seconds that one question may take; the tools themselves wait for minutes
@@ -232,7 +231,7 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
     """All facts about one application."""
     cluster, within = Cluster(tool, options), f"namespaces/{project}"
     facts = {"tool": Path(tool).stem, "options": list(options), "project": project, "name": name, "expected": expected or {}, "unseen": [], "workload": None, "logs": {}, "ports": {},
-             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], "there": {}, "ending": None, **dict.fromkeys(LISTS)}
+             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], "there": {}, "policies": [], "ending": None, **dict.fromkeys(LISTS)}
     with ThreadPoolExecutor(8) as pool:
         guess = image_repository(expected["workload"]) if expected else None
         runs = pool.submit(runs_of, guess) if github and guess else None
@@ -336,10 +335,10 @@ def pods_of(cluster, pool, within, facts):
     else:
         chosen = workload["spec"].get("selector", {})
         labels = chosen if workload["kind"] == "DeploymentConfig" else chosen.get("matchLabels", {})
-    if workload["kind"] == "Pod":
-        facts["pods"] = [workload]
-        return
-    wanted = {"pods": f"/api/v1/{within}/pods?{selector(labels)}"}
+    wanted = {"pods": f"/api/v1/{within}/pods?{selector(labels)}"} if workload["kind"] != "Pod" else {}
+    facts["pods"] = [workload] if workload["kind"] == "Pod" else []
+    if leading(facts["services"], pod_of(workload).get("metadata", {}).get("labels") or {}):
+        wanted["policies"] = f"/apis/networking.k8s.io/v1/{within}/networkpolicies"
     if workload["kind"] == "Deployment":
         wanted["sets"] = f"/apis/apps/v1/{within}/replicasets?{selector(labels)}"
     for key, answer in {key: pool.submit(cluster.get, path) for key, path in wanted.items()}.items():

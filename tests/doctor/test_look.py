@@ -94,8 +94,10 @@ def app(kind="Deployment", owner=None, **pod):
 
 
 def test_a_pods_name_stands_for_what_made_it(monkeypatch):
-    answers(monkeypatch, {"pods/x-1-a": app("Pod", ("ReplicaSet", "x-1")), "replicasets/x-1": app("ReplicaSet", ("Deployment", "x")), "deployments/x": app()})
+    things = {"pods/x-1-a": app("Pod", ("ReplicaSet", "x-1")), "replicasets/x-1": app("ReplicaSet", ("Deployment", "x")), "deployments/x": app()}
+    asked = answers(monkeypatch, things)
     facts = look.look("oc", "demo", "x-1-a", github=False)
+    assert "networkpolicies" not in asked  # no Service leads to it
     assert (facts["name"], facts["workload"]["kind"]) == ("x", "Deployment")
 
 
@@ -130,9 +132,9 @@ def test_what_a_pod_names_and_is_not_there(monkeypatch):
 def test_what_a_pod_listens_on_is_asked_where_no_probe_has_asked(monkeypatch, probe, target, wanted):
     made = app(ports=[{"name": "web", "containerPort": 8080}], **({"readinessProbe": probe} if probe else {}))
     pod = {**app("Pod", ("Deployment", "x")), "status": {"containerStatuses": [{"name": "c", "ready": True, "state": {}}]}}
-    answers(monkeypatch, {"deployments/x": made, "pods?labelSelector=a%3Db": {"items": [pod]}, "replicasets?labelSelector=a%3Db": {"items": [app("Deployment", ("Deployment", "x"))]},
-                          "services": {"items": [{"metadata": {"name": "s"}, "spec": {"selector": {"a": "b"}, "ports": [{"port": 80, "targetPort": target}]}}]}})
-    assert bool(look.look("oc", "demo", "x", github=False)["ports"]) == wanted
+    asked = answers(monkeypatch, {"deployments/x": made, "pods?labelSelector=a%3Db": {"items": [pod]}, "replicasets?labelSelector=a%3Db": {"items": [app("Deployment", ("Deployment", "x"))]},
+                                  "services": {"items": [{"metadata": {"name": "s"}, "spec": {"selector": {"a": "b"}, "ports": [{"port": 80, "targetPort": target}]}}]}})
+    assert bool(look.look("oc", "demo", "x", github=False)["ports"]) == wanted and "networkpolicies" in asked
 
 
 @pytest.mark.parametrize("proxy", ["http://me:hunter2@proxy:3128", None])
