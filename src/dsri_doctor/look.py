@@ -463,5 +463,5 @@ def log(cluster, path, previous):
 
 def listening(cluster, within, pod, container):
     """What a container listens on, from its own /proc: reading, though by `exec`; None where it has no `cat` or that is not allowed."""
-    status, text, _ = run(cluster.tool, *cluster.options, "-n", within.partition("/")[2], "exec", pod, "-c", container, "--", "cat", "/proc/net/tcp", "/proc/net/tcp6", seconds=2)
+    status, text, _ = run(cluster.tool, *cluster.options, "-n", within.partition("/")[2], "exec", pod, "-c", container, "--", "cat", "/proc/net/tcp", "/proc/net/tcp6", seconds=1.5)
     return read_ports(text) if text else None
