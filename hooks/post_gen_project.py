@@ -18,6 +18,7 @@ import textwrap
 CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
 STAGING, RENDERED = ".cookiecutter-stacks", ".cookiecutter-rendered"
 POSIX = os.name != "nt" or "MSYSTEM" in os.environ  # MSYSTEM is set in Git Bash
+HIDDEN = []  # what is in git and not here, by a sparse checkout
 FILL = {"width": 78, "initial_indent": "  ", "subsequent_indent": "  ", "break_long_words": False,
         "break_on_hyphens": False}
 
@@ -47,7 +48,9 @@ def taken(path):
         if os.path.islink(here) or (os.path.lexists(here) and not os.path.isdir(here)):
             return here
     same = CONTEXT["_same"].get(name, "")
-    for other in sorted(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []:
+    others = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+    others += [os.path.basename(hidden) for hidden in HIDDEN if os.path.dirname(hidden) == folder]
+    for other in sorted(others):
         if other.lower() == name.lower() or re.fullmatch(same, other, re.IGNORECASE):
             return os.path.join(folder, other)
     return None
@@ -83,9 +86,10 @@ def git(*words):
     import subprocess
 
     try:
-        return subprocess.run(["git", *words], capture_output=True, encoding="utf-8").stdout.strip()
+        answer = subprocess.run(["git", *words], capture_output=True).stdout
     except OSError:
         return ""
+    return answer.decode("utf-8", "surrogateescape").strip()
 
 
 def origin(files, yours):
@@ -146,7 +150,8 @@ def steps(documentation, was_empty, added):
         # What they have staged themselves stays staged.
         only = ["--", *added] if git("diff", "--cached", "--name-only") else []
         commit = command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri", *only)
-        first += [command("git", "add", "-f", "--", *added), commit] if added else []
+        sparse = ["--sparse"] if HIDDEN else []
+        first += [command("git", "add", "-f", *sparse, "--", *added), commit] if added else []
         publish = re.sub(r"    git init.*\n.*\n?", "", publish)
         for remote in sorted(git("remote").split(), key="origin".__ne__)[:1]:  # or another
             first += [command("git", "push", "-u", remote, "HEAD")]
@@ -174,6 +179,9 @@ def show(text):
 
 def main():
     was_empty = set(os.listdir()) == {STAGING, RENDERED}
+    if not was_empty:
+        entries = git("ls-files", "-t", "-z").split("\0")
+        HIDDEN.extend(os.path.normpath(entry[2:]) for entry in entries if entry[:2] == "S ")
     files, yours = staged()
     with open(files[os.path.join("openshift", "README.md")], encoding="utf-8") as source:
         documentation = source.read()
@@ -190,13 +198,18 @@ def main():
     lines = []
     if kept:
         lines += ["Kept, they are yours:", textwrap.fill(" ".join(kept), **FILL)]
+    workflow = os.path.join(".github", "workflows", "publish.yml")
+    if workflow in kept and os.path.isfile(workflow):
+        with open(workflow, encoding="utf-8", errors="replace") as file:
+            if "openshift/image.py" not in file.read():
+                lines += ["Your publish.yml does not publish the image: rename it, run this again."]
     if not was_empty:
         lines += ["Added:", textwrap.fill(" ".join(added) or "nothing", **FILL), ""]
     if wrong:
-        lines += ["Your Dockerfile would not run on the cluster as it is:"]
+        lines += ["In your Dockerfile, what the cluster may refuse:"]
         lines += [textwrap.fill("- %s; %s" % finding, **FILL) for finding in wrong] + [""]
-    if CONTEXT["stack"] == "own-dockerfile" and was_empty:
-        lines += ["Replace in Dockerfile what its comments name, when you have code.", ""]
+    if CONTEXT["stack"] == "own-dockerfile" and "Dockerfile" in added:
+        lines += ["Dockerfile is a start: replace in it what its comments name.", ""]
     if ".cruft.json" not in files and "_commit" not in CONTEXT:
         lines += ["No .cruft.json, so no updates: no git address, or cookiecutter before 2.2.", ""]
     show("\n".join(lines + [steps(documentation, was_empty, added)]))

@@ -1,6 +1,7 @@
 """Promise 5: nothing of the user's is lost."""
 
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -83,6 +84,32 @@ def test_another_branch_of_another_remote_is_pushed_and_what_publishes_it_is_sai
         assert run("git", *command, cwd=mine).returncode == 0
     text = bake(mine.parent, "-f", "-s", stack="own-dockerfile").text
     assert "    git push -u upstream HEAD\n\n  Merge this branch into main; that publishes.\n\n2. " in text and "gh repo create" not in text
+
+
+def test_what_a_sparse_checkout_leaves_out_is_there(tmp_path):
+    mine = tmp_path / "Kg_Demo.v1"
+    for path in ("src/app.py", "README.md", "licence.txt", ".github/dependabot.yml"):
+        (mine / path).parent.mkdir(parents=True, exist_ok=True)
+        (mine / path).write_text("mine\n", encoding="utf-8")
+    git = ["git", "-C", str(mine), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"], ["sparse-checkout", "set", "--no-cone", "src"]):
+        assert run(*git, *words).returncode == 0
+    made = bake(tmp_path, "-f", "-s", stack="own-dockerfile")
+    kept, added = made.text.split("Kept, they are yours:")[1].split("Added:")
+    assert set(kept.split()) == {"README.md", "licence.txt", os.path.join(".github", "dependabot.yml")} and "Dockerfile is a start" in added
+    [add] = [line for line in made.text.replace("\\\n", "").splitlines() if line.startswith("    git add")]
+    assert run(*git, *shlex.split(add)[1:]).returncode == 0
+    assert {line[:2] for line in run(*git, "status", "--porcelain").stdout.splitlines()} == {"A "}
+
+
+def test_a_workflow_of_ones_own_that_publishes_no_image_is_said(tmp_path):
+    workflow = tmp_path / "Kg_Demo.v1/.github/workflows/publish.yml"
+    workflow.parent.mkdir(parents=True)
+    workflow.write_text("on: push\n", encoding="utf-8")
+    told = "Your publish.yml does not publish the image"
+    assert told in bake(tmp_path, "-f", "-s").text
+    workflow.rename(workflow.with_name("release.yml"))
+    assert [told in bake(tmp_path, "-f", "-s").text for _ in range(2)] == [False, False]
 
 
 @pytest.mark.parametrize("name", STAGING)
