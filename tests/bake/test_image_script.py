@@ -111,6 +111,13 @@ def test_whatever_runs_the_image_is_brought_to_it(monkeypatch, capsys):
         assert capsys.readouterr().out.splitlines() == ["oc set image " + line.format(image) for line in wanted]
 
 
+def test_a_volume_of_the_image_is_as_read_only_as_the_rest():
+    about = {"Config": {"Volumes": {"/data/": {}, "/tmp/cache": {}, "/srv": {}}}}
+    container = {"securityContext": {"readOnlyRootFilesystem": True}, "volumeMounts": [{"mountPath": "/tmp"}, {"mountPath": "/srv/files"}]}
+    assert SCRIPT["image_volumes"](about, container) == ["--mount", "type=volume,destination=/data,readonly"]
+    assert SCRIPT["image_volumes"](about, {}) == SCRIPT["image_volumes"]({"Config": {}}, container) == []
+
+
 def test_variables_are_filled_in_as_kubernetes_does():
     container = {"env": [{"name": "A", "value": "$(B) $$(A)"}, {"name": "B", "value": "$(A)!"}, {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}
     known, unknown = SCRIPT["environment"](container, [])

@@ -172,7 +172,7 @@ def image_volumes(about, container):
     (cri-o, crio.conf, image_volumes): as read-only as the rest of it."""
     tops = [mount["mountPath"].rstrip("/") for mount in container.get("volumeMounts", [])]
     paths = [path.rstrip("/") for path in about["Config"].get("Volumes") or {}] if container.get("securityContext", {}).get("readOnlyRootFilesystem") else []
-    own = [path for path in paths if not any(f"{path}/".startswith(f"{top}/") for top in tops)]
+    own = [path for path in paths if not any(f"{path}/".startswith(f"{top}/") or f"{top}/".startswith(f"{path}/") for top in tops)]
     return [word for path in own for word in ("--mount", f"type=volume,destination={path},readonly")]
 
 
