@@ -264,13 +264,14 @@ def listening(name):
     """The addresses that the container listens on, from its /proc/net; empty where neither the image has a `cat` nor this
     machine sees its process."""
     found, (status, text) = set(), run("docker", "exec", name, "cat", "/proc/net/tcp", "/proc/net/tcp6")
-    process, number = run("docker", "inspect", "--format", "/proc/{{.State.Pid}} {{.Id}}", name)[1].split()
-    try:
-        # Where Docker has a machine of its own, that number is another process's here.
-        if status and number in Path(process, "cgroup").read_text():
-            text = "".join(Path(process, "net", table).read_text() for table in ("tcp", "tcp6"))
-    except OSError:
-        pass
+    if status:
+        process, _, number = run("docker", "inspect", "--format", "/proc/{{.State.Pid}} {{.Id}}", name)[1].strip().partition(" ")
+        try:
+            # Where Docker has a machine of its own, that number is another process's here.
+            if number and number in Path(process, "cgroup").read_text():
+                text = "".join(Path(process, "net", table).read_text() for table in ("tcp", "tcp6"))
+        except OSError:
+            pass
     for line in text.splitlines():
         fields = line.split()
         if len(fields) > 3 and fields[3] == "0A":
