@@ -91,6 +91,7 @@ def exec_format(case, pod, status, said):
 
 
 def not_to_be_run(case, status, said):
+    """What the container starts is there, and its user may not start it."""
     case.add("permission", "The container's command may not be run by a user of group 0.", "", ["in the Dockerfile: RUN chmod +x COMMAND && chgrp -R 0 FOLDER && chmod -R g=u FOLDER", case.publish()], said, of=status["name"])
 
 
@@ -160,6 +161,7 @@ def probed(container):
 
 
 def ports_of(container):
+    """The ports that a container names, and those that its probes ask."""
     return [p["containerPort"] for p in container.get("ports") or []] + probed(container)
 
 
@@ -169,6 +171,7 @@ def probes_of(case, pod, name):
 
 
 def killed_by_probe(case, pod, name):
+    """What a liveness probe said that had the container ended; None where none did."""
     return next((e["message"] for e in probes_of(case, pod, name) if e.get("message", "").startswith("Liveness")), None)
 
 

@@ -16,6 +16,7 @@ NAMED = re.compile(
 OPTION = re.compile(r"(?i)((?<![\w-])--?[\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|api-?key|access-?key|credential|dsn)[\w-]{0,40}\s{1,9})(\"[^\"]*\"|'[^']*'|[^\s,;]+)")
 # A variable's name, and then something with letters and digits.
 VARIABLE = re.compile(r"(\b[A-Z0-9_]{0,40}(?:SECRET|PASSWORD|TOKEN|KEY)[A-Z0-9_]{0,40}\s{1,9})(?=[^\s\d]{0,99}\d)(?=[^\sA-Za-z]{0,99}[A-Za-z])\S{8,}")
+# By itself; as a part of a word it is in many others.
 PW = re.compile(r"""(?i)(\bpw["']?\s{0,9}[:=]\s{0,9})("[^"]*"|'[^']*'|[^\s,;&}]+)""")
 AUTHORIZATION = re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*|\bbearer\s+|\bbasic\s+(?=[\w+/=]{12,})).+")
 IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]+@")

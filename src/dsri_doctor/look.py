@@ -240,13 +240,13 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
         first = expected["workload"]["kind"] if expected else "Deployment"
         asked = {first: pool.submit(cluster.get, address(first, within, name))}
         lists = {key: pool.submit(cluster.get, f"{api}/{within}/{plural}") for key, (api, plural) in LISTS.items()}
-        project_, facts["project_is"] = there.result()
+        namespace, facts["project_is"] = there.result()
         if facts["project_is"] == "NoSuchKind":
             raise CannotLook("unreachable", "What answers is no Kubernetes API.")
         if facts["project_is"] not in (None, "NotFound", "Forbidden"):
             raise CannotLook("cluster-unwell", f"It answers {facts['project_is']}.")
-        if (project_ or {}).get("status", {}).get("phase") == "Terminating":
-            facts["ending"] = [c.get("message", "") for c in project_["status"].get("conditions") or [] if c["status"] == "True"]
+        if (namespace or {}).get("status", {}).get("phase") == "Terminating":
+            facts["ending"] = [c.get("message", "") for c in namespace["status"].get("conditions") or [] if c["status"] == "True"]
         if facts["project_is"] == "NotFound":
             facts["others"] = projects(cluster)
             return facts

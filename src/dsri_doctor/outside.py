@@ -75,17 +75,17 @@ def service_ports(case, service):
     name, containers = service["metadata"]["name"], list(case.containers.values())
     names = {p.get("name") for c in containers for p in c.get("ports") or []}
     numbers = sorted({p["containerPort"] for c in containers for p in c.get("ports") or []})
-    open_ = listens(case)
-    wide = sorted({p for p, local in open_ or [] if not local})
+    listening = listens(case)
+    wide = sorted({p for p, local in listening or [] if not local})
     ports = service["spec"].get("ports") or []
     for place, port in enumerate(ports):
         target, number = port.get("targetPort", port["port"]), target_of(port, containers)
-        nobody = open_ is not None and service["spec"].get("clusterIP") != "None" and number and number not in wide and port.get("protocol", "TCP") == "TCP"
+        nobody = listening is not None and service["spec"].get("clusterIP") != "None" and number and number not in wide and port.get("protocol", "TCP") == "TCP"
         # A container may listen on a port that it does not name.
-        unnamed = number is None and target not in names or not open_ and number not in numbers and all(c.get("ports") for c in case.template.get("containers", []))
-        if nobody and (number, True) in open_:
+        unnamed = number is None and target not in names or not listening and number not in numbers and all(c.get("ports") for c in case.template.get("containers", []))
+        if nobody and (number, True) in listening:
             case.add("wrong-port", f"It listens on 127.0.0.1:{number} only, which nothing outside its pod reaches.", "", ["let the application listen on 0.0.0.0"])
-        elif nobody and not open_:
+        elif nobody and not listening:
             case.add("wrong-port", f"It runs, and listens on no port; the Service {name} leads to {number}.", "", [case.logs(case.current[0], containers[-1]["name"])])
         elif nobody or unnamed:
             fit = [n for n in wide if n in numbers] or wide or numbers

@@ -93,6 +93,7 @@ def bounds(case, text, said):
 
 
 def take_out(case, field):
+    """The lines that leave a field out of the pod's specification."""
     remove = f'[{{"op":"remove","path":"/spec/template/spec/{field}"}}]'
     return case.change(f"take out {field}", f"patch {case.kind.lower()} {case.name} --type=json -p '{remove}'" if case.kind != "CronJob" else None)
 
@@ -129,11 +130,13 @@ def lacking(case):
 
 
 def lacks(container, part, kind):
+    """Whether DSRI asks for an amount that a container leaves out; a limit stands for a request, too."""
     given = container.get("resources", {})
     return kind not in (given.get(part) or {}) and not (part == "requests" and kind in (given.get("limits") or {}))
 
 
 def exceeds(container, part, kind):
+    """Whether an amount of a container is above DSRI's maximum."""
     return amount((container.get("resources", {}).get(part) or {}).get(kind, 0)) > amount(MAXIMA[part][kind])
 
 
@@ -250,6 +253,7 @@ def scheduling(case):
 
 
 def held(case, text):
+    """A volume that one pod, or one node, may have is another's."""
     only = "pod" if "ReadWriteOncePod" in text else "node"
     several = case.workload["spec"].get("replicas", 1) > 1
     case.add("volume-held", f"Another pod holds the volume, which only one {only} may have (ReadWriteOnce{'Pod' if only == 'pod' else ''}).",
@@ -259,6 +263,7 @@ def held(case, text):
 
 
 def missing_config(case, kind, name, said, key=None):
+    """A Secret or ConfigMap, or a `key` of it, that is named and is not there."""
     kind = kind.lower()
     if key:
         field = "stringData" if kind == "secret" else "data"
