@@ -32,13 +32,33 @@ from dsri_update.template import hushed
 TOP = Path(__file__).resolve().parent.parent
 ADDRESS = "https://github.com/MaastrichtU-IDS/cookiecutter-dsri"
 STAGED = Path("{{cookiecutter.repo_name}}") / ".cookiecutter-stacks"
-EDITS = ["far", "near", "beside", "at", "moved", "deleted", "line ends", "reformatted", "answers", "new file's place"]
+EDITS = [
+    "far",
+    "near",
+    "beside",
+    "at",
+    "moved",
+    "deleted",
+    "line ends",
+    "reformatted",
+    "answers",
+    "new file's place",
+]
 WORKFLOW = ".github/workflows/publish.yml"
-CHANGED_LINE = {"Dockerfile": "FROM ", WORKFLOW: "docker/login-action", "openshift/deployment.yaml": "allowPrivilegeEscalation", "openshift/cronjob.yaml": "allowPrivilegeEscalation"}
+CHANGED_LINE = {
+    "Dockerfile": "FROM ",
+    WORKFLOW: "docker/login-action",
+    "openshift/deployment.yaml": "allowPrivilegeEscalation",
+    "openshift/cronjob.yaml": "allowPrivilegeEscalation",
+}
 
 
 def git(folder, *words):
-    done = subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *words], cwd=folder, capture_output=True)
+    done = subprocess.run(
+        ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *words],
+        cwd=folder,
+        capture_output=True,
+    )
     if done.returncode:
         sys.exit(f"git {' '.join(words)}: {done.stderr.decode()}")
     return done.stdout
@@ -61,13 +81,27 @@ def generate(version, stack, folder, answers=()):
     """The repository that plain cookiecutter makes of the answers and what is not asked."""
     config = Path(folder) / "config.yaml"
     config.parent.mkdir(parents=True)
-    config.write_text(f"cookiecutters_dir: '{folder}/cookiecutters'\nreplay_dir: '{folder}/replay'\n", encoding="utf-8")
+    config.write_text(
+        f"cookiecutters_dir: '{folder}/cookiecutters'\nreplay_dir: '{folder}/replay'\n",
+        encoding="utf-8",
+    )
     with hushed():
-        return cookiecutter(ADDRESS, checkout=version, no_input=True, output_dir=folder, config_file=str(config), extra_context={"repo_name": "kg", "stack": stack, **dict(answers)})
+        return cookiecutter(
+            ADDRESS,
+            checkout=version,
+            no_input=True,
+            output_dir=folder,
+            config_file=str(config),
+            extra_context={"repo_name": "kg", "stack": stack, **dict(answers)},
+        )
 
 
 def files(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file() and ".git" not in p.relative_to(folder).parts}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in Path(folder).rglob("*")
+        if p.is_file() and ".git" not in p.relative_to(folder).parts
+    }
 
 
 def works(work, version, stacks):
@@ -75,7 +109,10 @@ def works(work, version, stacks):
     folder = Path(tempfile.mkdtemp(dir=work))
     try:
         for stack in stacks:
-            if any(b"{{ cookiecutter." in data or b"\n#% " in data for data in files(generate(version, stack, folder / stack)).values()):
+            if any(
+                b"{{ cookiecutter." in data or b"\n#% " in data
+                for data in files(generate(version, stack, folder / stack)).values()
+            ):
                 return False
         return True
     except Exception:
@@ -92,14 +129,24 @@ def template(work):
     shutil.copy(TOP / "cookiecutter.json", folder)
     git(folder, "init", "-q", "-b", "main")
     committed(folder, "The template")
-    os.environ.update({"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{folder}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS})
+    os.environ.update(
+        {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{folder}.insteadOf",
+            "GIT_CONFIG_VALUE_0": ADDRESS,
+        }
+    )
     stacks = json.loads((folder / "cookiecutter.json").read_text(encoding="utf-8"))["stack"]
     newest = files(folder / STAGED)
     history = git(TOP, "log", "--format=%H", "--", str(STAGED)).decode().split()
     wanted, found = max(1, len(history) // 8), []
     for commit in history[wanted::wanted]:
         for path, data in newest.items():
-            done = subprocess.run(["git", "show", f"{commit}:{(STAGED / path).as_posix()}"], cwd=TOP, capture_output=True)
+            done = subprocess.run(
+                ["git", "show", f"{commit}:{(STAGED / path).as_posix()}"],
+                cwd=TOP,
+                capture_output=True,
+            )
             (folder / STAGED / path).write_bytes(data if done.returncode else done.stdout)
         committed(folder, f"As of {commit[:7]}")
         tag = f"v{len(found) + 1}.0.0"
@@ -109,7 +156,9 @@ def template(work):
         if len(found) == 4:
             break
     if len(found) < 4:
-        sys.exit(f"Only {len(found)} older versions of the history generate every stack; git clone without --depth.")
+        sys.exit(
+            f"Only {len(found)} older versions of the history generate every stack; git clone without --depth."
+        )
     for path, data in newest.items():
         (folder / STAGED / path).write_bytes(data)
     replace(folder / STAGED / "every/.gitignore", r"dist/\n", "dist/\nout/\n")
@@ -117,10 +166,26 @@ def template(work):
     git(folder, "tag", "-f", "v5.0.0")
     (folder / STAGED / "every/.gitignore").write_bytes(newest["every/.gitignore"])
     for stack in stacks:
-        replace(folder / STAGED / stack / "Dockerfile" if (folder / STAGED / stack / "Dockerfile").exists() else folder / STAGED / "python/Dockerfile", r"(?m)\A((?:#.*\n|\n)*FROM \S+)", r"\1-next")
-    replace(folder / STAGED / "every" / WORKFLOW, r"(docker/login-action@)\w{40} # v\S+", r"\g<1>" + "b" * 40 + " # v99.0.0")
-    replace(folder / STAGED / "pod/container.yaml", r"(?m)^( *)allowPrivilegeEscalation: false", r"\1allowPrivilegeEscalation: false\n\1privileged: false")
-    (folder / STAGED / "every/openshift/region.txt").write_text("{{ cookiecutter.region }}\n", encoding="utf-8")
+        replace(
+            folder / STAGED / stack / "Dockerfile"
+            if (folder / STAGED / stack / "Dockerfile").exists()
+            else folder / STAGED / "python/Dockerfile",
+            r"(?m)\A((?:#.*\n|\n)*FROM \S+)",
+            r"\1-next",
+        )
+    replace(
+        folder / STAGED / "every" / WORKFLOW,
+        r"(docker/login-action@)\w{40} # v\S+",
+        r"\g<1>" + "b" * 40 + " # v99.0.0",
+    )
+    replace(
+        folder / STAGED / "pod/container.yaml",
+        r"(?m)^( *)allowPrivilegeEscalation: false",
+        r"\1allowPrivilegeEscalation: false\n\1privileged: false",
+    )
+    (folder / STAGED / "every/openshift/region.txt").write_text(
+        "{{ cookiecutter.region }}\n", encoding="utf-8"
+    )
     questions = json.loads((folder / "cookiecutter.json").read_text(encoding="utf-8"))
     questions["region"] = "eu of {{ cookiecutter.repo_name }}"
     questions["_rendered"]["every"].append("openshift/region.txt")
@@ -161,7 +226,9 @@ def edited(folder, kind, path):
         target.unlink()
     elif kind == "answers":
         state = json.loads((folder / ".cruft.json").read_text(encoding="utf-8"))
-        state["context"]["cookiecutter"].update(description="Described anew.", port="9001", storage="20Gi")
+        state["context"]["cookiecutter"].update(
+            description="Described anew.", port="9001", storage="20Gi"
+        )
         (folder / ".cruft.json").write_text(json.dumps(state), encoding="utf-8")
     elif kind == "new file's place":
         (folder / "openshift/region.txt").write_bytes(b"mine\r\n")
@@ -170,7 +237,11 @@ def edited(folder, kind, path):
 
 def make(work, number, stacks):
     """(the number, its kind, stack, version, what it was made as, what the release makes of its answers, {moved})"""
-    kind, stack, version = EDITS[number % 10], stacks[(number // 2 + number // 10) % len(stacks)], f"v{(number // 10 + number) % 5 + 1}.0.0"
+    kind, stack, version = (
+        EDITS[number % 10],
+        stacks[(number // 2 + number // 10) % len(stacks)],
+        f"v{(number // 10 + number) % 5 + 1}.0.0",
+    )
     path = ["Dockerfile", WORKFLOW, "openshift/deployment.yaml"][number // 10 % 3]
     made = Path(generate(version, stack, work / f"made{number}"))
     base = files(made)
@@ -183,7 +254,14 @@ def make(work, number, stacks):
     committed(made, "Mine")
     shutil.copytree(made, work / f"cruft{number}", symlinks=True)
     kept = json.loads((made / ".cruft.json").read_text(encoding="utf-8"))["context"]["cookiecutter"]
-    theirs = files(generate("v6.0.0", stack, work / f"theirs{number}", [(key, value) for key, value in kept.items() if key not in ("repo_name", "stack")]))
+    theirs = files(
+        generate(
+            "v6.0.0",
+            stack,
+            work / f"theirs{number}",
+            [(key, value) for key, value in kept.items() if key not in ("repo_name", "stack")],
+        )
+    )
     return number, kind, stack, version, base, theirs, moved
 
 
@@ -231,7 +309,9 @@ def judged(work, base, theirs, mine, result, moved, skip, said):
 
 def timed(folder, *words):
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True
+    )
     return time.perf_counter() - start, done
 
 
@@ -239,8 +319,14 @@ def main(count=100):
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         stacks, versions = template(work)
-        print(f"{count} repositories, stacks {', '.join(stacks)}, versions {', '.join(v[:7] for v in versions)} and a made-up one", file=sys.stderr)
-        with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool, contextlib.redirect_stderr(io.StringIO()):
+        print(
+            f"{count} repositories, stacks {', '.join(stacks)}, versions {', '.join(v[:7] for v in versions)} and a made-up one",
+            file=sys.stderr,
+        )
+        with (
+            concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool,
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             repositories = list(pool.map(make, [work] * count, range(count), [stacks] * count))
         totals = {"updated": 0, "conflict": 0}
         wrong, lost, ours, theirs_time = [], [], 0.0, 0.0
@@ -257,15 +343,22 @@ def main(count=100):
             state = json.loads((folder / ".cruft.json").read_text(encoding="utf-8"))
             if state["checkout"] != "v6.0.0" or "region" not in state["context"]["cookiecutter"]:
                 wrong.append(f"{what}: .cruft.json is not the release's")
-            bad, gone, conflicts = judged(work, base, theirs, mine, files(folder), moved, state["skip"], done.stdout)
+            bad, gone, conflicts = judged(
+                work, base, theirs, mine, files(folder), moved, state["skip"], done.stdout
+            )
             wrong += [f"{what}: {line}" for line in bad]
             lost += [f"{what}: {line}" for line in gone]
             totals["conflict" if conflicts else "updated"] += 1
-            print(f"{number + 1}/{count} {what}: {'conflict in ' + ', '.join(conflicts) if conflicts else 'updated'}", file=sys.stderr)
+            print(
+                f"{number + 1}/{count} {what}: {'conflict in ' + ', '.join(conflicts) if conflicts else 'updated'}",
+                file=sys.stderr,
+            )
         for line in wrong + lost:
             print(line)
-        print(f"{count} repositories: {totals['updated']} updated, {totals['conflict']} shown as a conflict, {len(wrong)} silently wrong or not updated, {len(lost)} lines of the owner's lost; "
-              f"{ours / count:.2f} s each, {ours / theirs_time:.2f} of {theirs_time / count:.2f} s for cruft update")
+        print(
+            f"{count} repositories: {totals['updated']} updated, {totals['conflict']} shown as a conflict, {len(wrong)} silently wrong or not updated, {len(lost)} lines of the owner's lost; "
+            f"{ours / count:.2f} s each, {ours / theirs_time:.2f} of {theirs_time / count:.2f} s for cruft update"
+        )
         return 1 if wrong or lost or ours > 1.5 * theirs_time else 0
 
 

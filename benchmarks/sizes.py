@@ -31,11 +31,27 @@ STACKS = list(json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="ut
 
 
 def run(*command, **options):
-    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8", **options).stdout
+    return subprocess.run(
+        command, check=True, capture_output=True, encoding="utf-8", **options
+    ).stdout
 
 
 def build(name, *arguments, **options):
-    run("docker", "buildx", "build", "--builder", "default", "--platform", "linux/amd64", "--provenance=false", "--load", "--tag", name, *arguments, **options)
+    run(
+        "docker",
+        "buildx",
+        "build",
+        "--builder",
+        "default",
+        "--platform",
+        "linux/amd64",
+        "--provenance=false",
+        "--load",
+        "--tag",
+        name,
+        *arguments,
+        **options,
+    )
     return json.loads(run("docker", "image", "inspect", name))[0]["RootFS"]["Layers"]
 
 
@@ -52,6 +68,7 @@ def layers_of(name, folder):
     """[(bytes as pushed, bytes unpacked)] of an image's layers, the lowest first."""
     run("docker", "image", "save", "--output", f"{folder}/image.tar", name)
     with tarfile.open(f"{folder}/image.tar") as saved:
+
         def blob(descriptor):
             return saved.extractfile("blobs/" + descriptor["digest"].replace(":", "/"))
 
@@ -61,7 +78,9 @@ def layers_of(name, folder):
         sizes = []
         for layer in found["layers"]:
             with gzip.open(blob(layer)) as unpacked:
-                sizes.append((layer["size"], sum(map(len, iter(lambda: unpacked.read(1 << 20), b"")))))
+                sizes.append(
+                    (layer["size"], sum(map(len, iter(lambda: unpacked.read(1 << 20), b""))))
+                )
         return sizes
 
 
@@ -70,20 +89,39 @@ def measure(stack):
     image, base_image = f"localhost/sizes-{stack}", f"localhost/sizes-{stack}-base"
     try:
         with tempfile.TemporaryDirectory() as folder:
-            run(sys.executable, "-m", "cookiecutter", "--no-input", str(TEMPLATE), "-o", folder, f"stack={stack}", "repo_name=sizes")
+            run(
+                sys.executable,
+                "-m",
+                "cookiecutter",
+                "--no-input",
+                str(TEMPLATE),
+                "-o",
+                folder,
+                f"stack={stack}",
+                "repo_name=sizes",
+            )
             base = base_of((Path(folder) / "sizes/Dockerfile").read_text(encoding="utf-8"))
-            below, all_of_it = build(base_image, "-", input=f"FROM {base}\n"), build(image, f"{folder}/sizes")
-            assert all_of_it[:len(below)] == below, f"{stack} is not built on {base}"
+            below, all_of_it = (
+                build(base_image, "-", input=f"FROM {base}\n"),
+                build(image, f"{folder}/sizes"),
+            )
+            assert all_of_it[: len(below)] == below, f"{stack} is not built on {base}"
             sizes = layers_of(image, folder)
     finally:
         for name in (image, base_image):
             subprocess.run(["docker", "image", "rm", "--force", name], capture_output=True)
-    parts = [sum(layer[kind] for layer in part) / 1e6 for part in (sizes[:len(below)], sizes[len(below):]) for kind in (1, 0)]
+    parts = [
+        sum(layer[kind] for layer in part) / 1e6
+        for part in (sizes[: len(below)], sizes[len(below) :])
+        for kind in (1, 0)
+    ]
     return f"| `{stack}` | `{base}` | " + " | ".join(f"{part:.1f}" for part in parts) + " |"
 
 
 def main(stacks):
-    print("| stack | base image | base, MB | as pushed | added, MB | as pushed |\n|---|---|---:|---:|---:|---:|")
+    print(
+        "| stack | base image | base, MB | as pushed | added, MB | as pushed |\n|---|---|---:|---:|---:|---:|"
+    )
     for stack in stacks or STACKS:
         print(measure(stack), flush=True)
 

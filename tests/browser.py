@@ -11,21 +11,60 @@ import urllib.request
 from conftest import need
 from websocket import WebSocket
 
-QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 class Browser:
     """with Browser() as browser: browser.open(ADDRESS); browser.wait(JAVASCRIPT)"""
 
     def __enter__(self):
-        program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        program = next(
+            filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+        )
         need(program, "Chromium or Chrome on PATH")
         self.folder = tempfile.mkdtemp()
-        self.process = subprocess.Popen([program, *QUIET, "--no-proxy-server", "--window-size=1200,720", f"--user-data-dir={self.folder}", "--remote-debugging-port=0", "about:blank"],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
-        port = next(found[1] for found in (re.search(r"DevTools listening on ws://[^:]+:(\d+)/", line) for line in self.process.stderr) if found)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/json/list") as answer:
-            self.socket = WebSocket(next(tab["webSocketDebuggerUrl"] for tab in json.load(answer) if tab["type"] == "page"))
+        self.process = subprocess.Popen(
+            [
+                program,
+                *QUIET,
+                "--no-proxy-server",
+                "--window-size=1200,720",
+                f"--user-data-dir={self.folder}",
+                "--remote-debugging-port=0",
+                "about:blank",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+        port = next(
+            found[1]
+            for found in (
+                re.search(r"DevTools listening on ws://[^:]+:(\d+)/", line)
+                for line in self.process.stderr
+            )
+            if found
+        )
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"http://127.0.0.1:{port}/json/list"
+        ) as answer:
+            self.socket = WebSocket(
+                next(
+                    tab["webSocketDebuggerUrl"]
+                    for tab in json.load(answer)
+                    if tab["type"] == "page"
+                )
+            )
         self.number, self.failed = 0, []
         self.call("Network.enable")
         return self
@@ -58,7 +97,9 @@ class Browser:
 
     def value(self, expression):
         """What JavaScript has for an expression; None where that fails."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)[
+            "result"
+        ].get("value")
 
     def wait(self, expression, seconds=30):
         """Until an expression is true, its value."""
@@ -68,7 +109,9 @@ class Browser:
             if found:
                 return found
             time.sleep(0.1)
-        raise TimeoutError(f"{expression} was not true in {seconds} seconds; requests failed: {self.failed}; the page says: {self.value('document.body.innerText')}")
+        raise TimeoutError(
+            f"{expression} was not true in {seconds} seconds; requests failed: {self.failed}; the page says: {self.value('document.body.innerText')}"
+        )
 
 
 def sees(address, text):

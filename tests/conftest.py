@@ -18,10 +18,16 @@ import yaml
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
-ANSWERS = {"repo_name": "Kg_Demo.v1", "openshift_project": "demo-project", "github_username": "octocat"}
+ANSWERS = {
+    "repo_name": "Kg_Demo.v1",
+    "openshift_project": "demo-project",
+    "github_username": "octocat",
+}
 FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
 STACKS = list(FACTS)
-BASE = re.search("(?m)^FROM (.*)", (STAGED / "own-dockerfile/Dockerfile").read_text(encoding="utf-8"))[1]
+BASE = re.search(
+    "(?m)^FROM (.*)", (STAGED / "own-dockerfile/Dockerfile").read_text(encoding="utf-8")
+)[1]
 # A shell lets what it starts in the background ignore Ctrl-C, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 collect_ignore = ["golden"]  # what users get, their tests too
@@ -36,13 +42,17 @@ def need(have, what):
 
 def tool(name, how):
     """The path of a program: beside this Python, or on PATH."""
-    path = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    path = shutil.which(
+        name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    )
     need(path, f"{name}: {how}")
     return path
 
 
 def run(*command, **options):
-    return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", **options)
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", **options
+    )
 
 
 def until(wanted, seconds=60, why=lambda: ""):
@@ -64,7 +74,11 @@ class Generated:
         return self.path / name
 
     def files(self):
-        return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file() and ".git" not in p.relative_to(self.path).parts)
+        return sorted(
+            p.relative_to(self.path).as_posix()
+            for p in self.path.rglob("*")
+            if p.is_file() and ".git" not in p.relative_to(self.path).parts
+        )
 
 
 def is_web(stack):
@@ -74,7 +88,11 @@ def is_web(stack):
 
 def workload(made):
     """(the Deployment or CronJob, its pod's specification) of a generated repository."""
-    name = next(name for name in ("deployment.yaml", "cronjob.yaml") if (made.path / "openshift" / name).exists())
+    name = next(
+        name
+        for name in ("deployment.yaml", "cronjob.yaml")
+        if (made.path / "openshift" / name).exists()
+    )
     item = yaml.safe_load((made.path / "openshift" / name).read_text(encoding="utf-8"))
     spec = item["spec"]
     return item, spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]
@@ -83,13 +101,23 @@ def workload(made):
 def hook(name, **context):
     """The names that a hook's file defines, cookiecutter's context being this one; what the hook does is not done."""
     namespace = {"__name__": "hook", "__file__": "hook"}
-    exec((TEMPLATE / "hooks" / f"{name}.py").read_text(encoding="utf-8").replace("{{ cookiecutter | tojson }}", json.dumps(context)), namespace)
+    exec(
+        (TEMPLATE / "hooks" / f"{name}.py")
+        .read_text(encoding="utf-8")
+        .replace("{{ cookiecutter | tojson }}", json.dumps(context)),
+        namespace,
+    )
     return namespace
 
 
 def later(made):
     """{heading: its blocks of commands} of "Later" in the generated openshift/README.md."""
-    section = (made / "openshift/README.md").read_text(encoding="utf-8").split("\n## Later\n")[1].split("\n## ")[0]
+    section = (
+        (made / "openshift/README.md")
+        .read_text(encoding="utf-8")
+        .split("\n## Later\n")[1]
+        .split("\n## ")[0]
+    )
     parts = re.findall(r"(?ms)^### (.*?)\n(.*?)(?=^### |\Z)", re.sub(r"(?s)```.*?```", "", section))
     return {heading: re.findall(r"(?m)(?:^    .*\n)+", part) for heading, part in parts}
 
@@ -99,9 +127,22 @@ def bake(folder, *options, home=None, python=sys.executable, template=TEMPLATE, 
     keeps of its own is kept in `home`, by default that folder."""
     answers, home = {**ANSWERS, **answers}, home or folder
     config = home / ".config.yaml"
-    config.write_text(f"cookiecutters_dir: '{home / '.c'}'\nreplay_dir: '{home / '.r'}'\n", encoding="utf-8")
-    done = run(python, "-m", "cookiecutter", "--config-file", str(config), "--no-input", *options, str(template),
-               *[f"{k}={v}" for k, v in answers.items()], cwd=folder, env={**os.environ, "PWD": str(folder), "PYTHONUTF8": "1"})
+    config.write_text(
+        f"cookiecutters_dir: '{home / '.c'}'\nreplay_dir: '{home / '.r'}'\n", encoding="utf-8"
+    )
+    done = run(
+        python,
+        "-m",
+        "cookiecutter",
+        "--config-file",
+        str(config),
+        "--no-input",
+        *options,
+        str(template),
+        *[f"{k}={v}" for k, v in answers.items()],
+        cwd=folder,
+        env={**os.environ, "PWD": str(folder), "PYTHONUTF8": "1"},
+    )
     return Generated(done, folder / answers["repo_name"])
 
 
@@ -110,7 +151,10 @@ GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "core
 
 def committed(folder, message="x", *options):
     """The commit of all that is in a folder, a repository from then on."""
-    for command in ([] if (folder / ".git").exists() else [["init", "-q", "-b", "main"]]) + [["add", "-A"], ["commit", "-q", "--allow-empty", "-m", message, *options]]:
+    for command in ([] if (folder / ".git").exists() else [["init", "-q", "-b", "main"]]) + [
+        ["add", "-A"],
+        ["commit", "-q", "--allow-empty", "-m", message, *options],
+    ]:
         done = run(*GIT, *command, cwd=folder)
         assert done.returncode == 0, done.stderr
     return run("git", "rev-parse", "HEAD", cwd=folder).stdout.strip()
@@ -121,13 +165,32 @@ def published(tmp_path, monkeypatch):
     """The template's repository under its address on GitHub, as git finds it: a folder to change and commit."""
     folder = tmp_path / "published" / "cookiecutter-dsri.git"
     folder.mkdir(parents=True)
-    for name in ("cookiecutter.json", "hooks", "pyproject.toml", "README.md", "src", "{{cookiecutter.repo_name}}"):
+    for name in (
+        "cookiecutter.json",
+        "hooks",
+        "pyproject.toml",
+        "README.md",
+        "src",
+        "{{cookiecutter.repo_name}}",
+    ):
         if (TEMPLATE / name).is_dir():
-            shutil.copytree(TEMPLATE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(
+                TEMPLATE / name,
+                folder / name,
+                ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+            )
         else:
             shutil.copy(TEMPLATE / name, folder / name)
     committed(folder, "The template")
-    addresses = [f"{start}{end}" for start in (ADDRESS, ADDRESS.replace("//", "//me:s3cret@"), "git@github.com:MaastrichtU-IDS/cookiecutter-dsri") for end in (".git", "")]
+    addresses = [
+        f"{start}{end}"
+        for start in (
+            ADDRESS,
+            ADDRESS.replace("//", "//me:s3cret@"),
+            "git@github.com:MaastrichtU-IDS/cookiecutter-dsri",
+        )
+        for end in (".git", "")
+    ]
     monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(addresses)))
     for number, address in enumerate(addresses):
         monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", f"url.{folder.as_posix()}.insteadOf")
@@ -158,14 +221,32 @@ def repository(stack, storage, tmp_path_factory):
 @pytest.fixture(scope="session")
 def docker(tmp_path_factory):
     """A running Docker, with logins of the tests' own: the user's are neither used nor changed."""
-    need(shutil.which("docker") and run("docker", "version").returncode == 0, "a running Docker: docs.docker.com/get-docker")
-    need("io.containerd.snapshotter" in run("docker", "info", "-f", "{{.DriverStatus}}").stdout, "Docker with the containerd image store (Docker Engine 29)")
-    theirs, ours = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"), tmp_path_factory.mktemp("docker")
+    need(
+        shutil.which("docker") and run("docker", "version").returncode == 0,
+        "a running Docker: docs.docker.com/get-docker",
+    )
+    need(
+        "io.containerd.snapshotter" in run("docker", "info", "-f", "{{.DriverStatus}}").stdout,
+        "Docker with the containerd image store (Docker Engine 29)",
+    )
+    theirs, ours = (
+        Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"),
+        tmp_path_factory.mktemp("docker"),
+    )
     for name in ("cli-plugins", "contexts", "buildx"):
         if (theirs / name).is_dir():
             (ours / name).symlink_to(theirs / name)
-    settings = json.loads((theirs / "config.json").read_text(encoding="utf-8")) if (theirs / "config.json").is_file() else {}
-    (ours / "config.json").write_text(json.dumps({k: v for k, v in settings.items() if k not in ("auths", "credsStore", "credHelpers")}), encoding="utf-8")
+    settings = (
+        json.loads((theirs / "config.json").read_text(encoding="utf-8"))
+        if (theirs / "config.json").is_file()
+        else {}
+    )
+    (ours / "config.json").write_text(
+        json.dumps(
+            {k: v for k, v in settings.items() if k not in ("auths", "credsStore", "credHelpers")}
+        ),
+        encoding="utf-8",
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_CONFIG", str(ours))
         yield
@@ -174,13 +255,24 @@ def docker(tmp_path_factory):
 @pytest.fixture(scope="session")
 def cluster(docker):
     """The shell's environment in which the printed commands run: a cluster, a registry that takes images, `oc`."""
-    need(os.environ.get("KUBECONFIG") and shutil.which("kubectl"), "KUBECONFIG, of a cluster to try on, and kubectl")
-    user, token, read = (os.environ.get(name) for name in ("GHCR_USER", "GHCR_TOKEN", "GHCR_READ_TOKEN"))
-    need(user and token and read, "GHCR_USER, GHCR_TOKEN (may publish) and GHCR_READ_TOKEN (may read)")
+    need(
+        os.environ.get("KUBECONFIG") and shutil.which("kubectl"),
+        "KUBECONFIG, of a cluster to try on, and kubectl",
+    )
+    user, token, read = (
+        os.environ.get(name) for name in ("GHCR_USER", "GHCR_TOKEN", "GHCR_READ_TOKEN")
+    )
+    need(
+        user and token and read,
+        "GHCR_USER, GHCR_TOKEN (may publish) and GHCR_READ_TOKEN (may read)",
+    )
     env = {**os.environ, "PS1": "ready> ", "TERM": "dumb", "HISTFILE": ""}
     if not shutil.which("oc"):
         env["PATH"] = f"{TEMPLATE / 'tests' / 'cluster'}{os.pathsep}{env['PATH']}"
-    assert run("docker", "login", "ghcr.io", "-u", user, "--password-stdin", input=token).returncode == 0
+    assert (
+        run("docker", "login", "ghcr.io", "-u", user, "--password-stdin", input=token).returncode
+        == 0
+    )
     return env
 
 
@@ -196,7 +288,24 @@ def trials(cluster, tmp_path_factory):
 @contextlib.contextmanager
 def as_the_cluster(image, *options, user="1000650000:0", port=8080):
     """Run an image under the cluster's constraints, until the end of the block: (the container, its address), once it answers there."""
-    started = run("docker", "run", "-d", "--user", user, "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/tmp", "--publish", f"127.0.0.1::{port}", *options, image)
+    started = run(
+        "docker",
+        "run",
+        "-d",
+        "--user",
+        user,
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+        "--read-only",
+        "--tmpfs",
+        "/tmp",
+        "--publish",
+        f"127.0.0.1::{port}",
+        *options,
+        image,
+    )
     assert started.returncode == 0, started.stderr
     name = started.stdout.strip()
     try:
@@ -211,7 +320,9 @@ def as_the_cluster(image, *options, user="1000650000:0", port=8080):
 def answers(address):
     """Whether something speaks HTTP there, whatever it says."""
     try:
-        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://{address}/", timeout=5).close()
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"http://{address}/", timeout=5
+        ).close()
     except urllib.error.HTTPError:
         pass
     except OSError:
@@ -233,7 +344,12 @@ def pytest_xdist_make_scheduler(config, log):
                 return repository[1]
             if file.name == "test_tools.py":
                 return nodeid.split("::")[0]
-            return {"cluster": "cluster", "image": "docker", "workflow": "docker", "versions": "versions"}.get(file.parent.name, nodeid)
+            return {
+                "cluster": "cluster",
+                "image": "docker",
+                "workflow": "docker",
+                "versions": "versions",
+            }.get(file.parent.name, nodeid)
 
     return ByWhatIsShared(config, log)
 
@@ -251,7 +367,9 @@ def pytest_terminal_summary(terminalreporter):
                 level = levels.setdefault(Path(report.nodeid.split("::")[0]).parent.name, {})
                 level["seconds"] = level.get("seconds", 0) + report.duration
     for name, level in sorted(levels.items()):
-        counts = ", ".join(f"{count} {outcome}" for outcome, count in level.items() if outcome != "seconds")
+        counts = ", ".join(
+            f"{count} {outcome}" for outcome, count in level.items() if outcome != "seconds"
+        )
         terminalreporter.write_line(f"level {name}: {counts}; {level.get('seconds', 0):.0f} s")
 
 
@@ -260,8 +378,18 @@ def snapshot(folder):
     found = {}
     for path in sorted(folder.rglob("*")):
         about = path.lstat()
-        what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
-        found[path.relative_to(folder).as_posix()] = (what, about.st_mode, about.st_mtime_ns if not path.is_dir() or path.is_symlink() else 0)
+        what = (
+            os.readlink(path)
+            if path.is_symlink()
+            else path.read_bytes()
+            if path.is_file()
+            else None
+        )
+        found[path.relative_to(folder).as_posix()] = (
+            what,
+            about.st_mode,
+            about.st_mtime_ns if not path.is_dir() or path.is_symlink() else 0,
+        )
     return found
 
 
@@ -278,8 +406,16 @@ def somebodys(tmp_path_factory):
     (top / "src").mkdir(parents=True)
     texts = {
         "Dockerfile": "FROM python:3.12\nUSER app\nEXPOSE 8501/tcp\nCMD python app.py\n",
-        "readme.md": "mine\r\n", "docker-compose.yml": "services: {}\n", "COPYING": "GPL\n", "src/app.py": "print(1)\n", "src/crlf.txt": "a\r\nb\r\n",
-        "openshift": "a file where a folder would go\n", ".stacks": "mine\n", ".gitignore": "*.ignored\n", "secret.ignored": "x\n", "run.sh": "#!/bin/sh\n",
+        "readme.md": "mine\r\n",
+        "docker-compose.yml": "services: {}\n",
+        "COPYING": "GPL\n",
+        "src/app.py": "print(1)\n",
+        "src/crlf.txt": "a\r\nb\r\n",
+        "openshift": "a file where a folder would go\n",
+        ".stacks": "mine\n",
+        ".gitignore": "*.ignored\n",
+        "secret.ignored": "x\n",
+        "run.sh": "#!/bin/sh\n",
     }
     for name, text in texts.items():
         (top / name).write_bytes(text.encode())
@@ -291,9 +427,25 @@ def somebodys(tmp_path_factory):
     if os.name == "posix":
         (top / "CITATION.cff").symlink_to("nowhere")
         (top / "link").symlink_to("src/app.py")
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "protocol.file.allow=always"]
-    for where, command in [(top / "src", ["init", "-q", "-b", "main"]), (top / "src", ["add", "app.py"]), (top / "src", ["commit", "-q", "-m", "x"]), (top, ["init", "-q", "-b", "main"]),
-                           (top, ["submodule", "--quiet", "add", str(top / "src"), "sub"]), (top, ["add", "Dockerfile", "run.sh", "readme.md"]), (top, ["commit", "-q", "-m", "x"]), (top, ["tag", "v1"])]:
+    git = [
+        "git",
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.org",
+        "-c",
+        "protocol.file.allow=always",
+    ]
+    for where, command in [
+        (top / "src", ["init", "-q", "-b", "main"]),
+        (top / "src", ["add", "app.py"]),
+        (top / "src", ["commit", "-q", "-m", "x"]),
+        (top, ["init", "-q", "-b", "main"]),
+        (top, ["submodule", "--quiet", "add", str(top / "src"), "sub"]),
+        (top, ["add", "Dockerfile", "run.sh", "readme.md"]),
+        (top, ["commit", "-q", "-m", "x"]),
+        (top, ["tag", "v1"]),
+    ]:
         assert run(*git, *command, cwd=where).returncode == 0
     shutil.rmtree(top / "src" / ".git")
     (top / "run.sh").write_bytes(b"#!/bin/sh\necho dirty\n")

@@ -14,8 +14,10 @@ class WebSocket:
         self.socket = socket.create_connection((where.hostname, where.port or 80), timeout)
         self.stream = self.socket.makefile("rb")
         key = base64.b64encode(os.urandom(16)).decode()
-        self.socket.sendall(f"GET {where.path or '/'} HTTP/1.1\r\nHost: {where.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        self.socket.sendall(
+            f"GET {where.path or '/'} HTTP/1.1\r\nHost: {where.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
         status = self.stream.readline()
         while self.stream.readline().strip():
             pass
@@ -29,9 +31,17 @@ class WebSocket:
         self.socket.close()
 
     def frame(self, kind, data):
-        size = bytes([0x80 | len(data)]) if len(data) < 126 else struct.pack(">BH", 0xFE, len(data)) if len(data) < 65536 else struct.pack(">BQ", 0xFF, len(data))
+        size = (
+            bytes([0x80 | len(data)])
+            if len(data) < 126
+            else struct.pack(">BH", 0xFE, len(data))
+            if len(data) < 65536
+            else struct.pack(">BQ", 0xFF, len(data))
+        )
         mask = os.urandom(4)
-        self.socket.sendall(bytes([0x80 | kind]) + size + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(data)))
+        self.socket.sendall(
+            bytes([0x80 | kind]) + size + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(data))
+        )
 
     def send(self, message):
         self.frame(1, json.dumps(message).encode())
@@ -41,7 +51,10 @@ class WebSocket:
         text = b""
         while True:
             kind, size = self.read(2)
-            size = {126: lambda: struct.unpack(">H", self.read(2))[0], 127: lambda: struct.unpack(">Q", self.read(8))[0]}.get(size, lambda: size)()
+            size = {
+                126: lambda: struct.unpack(">H", self.read(2))[0],
+                127: lambda: struct.unpack(">Q", self.read(8))[0],
+            }.get(size, lambda: size)()
             data = self.read(size)
             if kind & 15 == 8:
                 raise ConnectionError("closed by the other end")

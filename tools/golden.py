@@ -29,7 +29,14 @@ def golden(folder, names, stack):
     kept, copied = {}, []
     for name in names:
         data = (folder / name).read_bytes()
-        part = next((part.name for part in parts if (part / name).is_file() and (part / name).read_bytes() == data), None)
+        part = next(
+            (
+                part.name
+                for part in parts
+                if (part / name).is_file() and (part / name).read_bytes() == data
+            ),
+            None,
+        )
         if part:
             copied.append(f"{name}  {part}\n")
         else:
@@ -39,7 +46,11 @@ def golden(folder, names, stack):
 
 def stored(stack):
     """What is kept of a stack."""
-    return {path.relative_to(GOLDEN / stack).as_posix(): path.read_bytes().decode("utf-8") for path in (GOLDEN / stack).rglob("*") if path.is_file()}
+    return {
+        path.relative_to(GOLDEN / stack).as_posix(): path.read_bytes().decode("utf-8")
+        for path in (GOLDEN / stack).rglob("*")
+        if path.is_file()
+    }
 
 
 def main():
@@ -47,7 +58,13 @@ def main():
     from conftest import STACKS, bake  # the tests' own answers
 
     # A tool's cache there would be generated too, here and at no user's.
-    stray = subprocess.run(["git", "ls-files", "--others", "--ignored", "--exclude-standard", str(STAGED)], cwd=TEMPLATE, capture_output=True, encoding="utf-8", check=True).stdout
+    stray = subprocess.run(
+        ["git", "ls-files", "--others", "--ignored", "--exclude-standard", str(STAGED)],
+        cwd=TEMPLATE,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
     if stray:
         sys.exit(f"Remove first:\n{stray}")
     shutil.rmtree(GOLDEN, ignore_errors=True)

@@ -20,8 +20,14 @@ FOLDERS = (".github", "{{cookiecutter.repo_name}}", "tests/cluster/kind")
 USES = re.compile(r"^\s*(?:- )?uses:\s*(?!\./)(\S+?)(?:@(\S+))?(?:\s+#\s*(\S+).*)?$")
 FROM = re.compile(r"^FROM\s+(?:--\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 IMAGE = re.compile(r"^\s*image: (\S+)$")
-INDEX = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
-MANIFEST = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+INDEX = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+MANIFEST = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 
 
 def found(top):
@@ -79,14 +85,22 @@ def ask(session, url, accept):
         token = session.get(fields.pop("realm"), params=fields, timeout=(10, 30))
         if token.status_code != 200:
             return token
-        answer = session.get(url, timeout=(10, 30), headers={
-            "Accept": ", ".join(accept), "Authorization": f"Bearer {token.json().get('token') or token.json()['access_token']}"})
+        answer = session.get(
+            url,
+            timeout=(10, 30),
+            headers={
+                "Accept": ", ".join(accept),
+                "Authorization": f"Bearer {token.json().get('token') or token.json()['access_token']}",
+            },
+        )
     return answer
 
 
 def wrong_image(session, image):
     """What is wrong with a base image's name, or None."""
-    match = re.fullmatch(r"([^/@]+\.[^/@]+)/([^:@]+)(?::([^@]+))?(?:@(sha256:[0-9a-f]{64}))?", image)
+    match = re.fullmatch(
+        r"([^/@]+\.[^/@]+)/([^:@]+)(?::([^@]+))?(?:@(sha256:[0-9a-f]{64}))?", image
+    )
     if not match or not (match[3] or match[4]):
         return "names no registry, or no tag"
     host, name, tag, digest = match.groups()
@@ -101,7 +115,9 @@ def wrong_image(session, image):
     if manifest.get("mediaType", answer.headers.get("Content-Type")) in INDEX:
         platforms = [entry.get("platform", {}) for entry in manifest["manifests"]]
     else:
-        blob = ask(session, f"{registry(host)}/v2/{name}/blobs/{manifest['config']['digest']}", ("*/*",))
+        blob = ask(
+            session, f"{registry(host)}/v2/{name}/blobs/{manifest['config']['digest']}", ("*/*",)
+        )
         if blob.status_code != 200:
             raise Unreadable(f"{host} answers {blob.status_code}")
         platforms = [blob.json()]
@@ -113,11 +129,22 @@ def wrong_image(session, image):
 def main():
     actions, images = found(TEMPLATE)
     client, session = Client(find_token()), requests.Session()
-    checks = {f"{'@'.join(filter(None, pin[:2]))}{' # ' + pin[2] if pin[2] else ''}": (wrong_action, (client, *pin), where) for pin, where in actions.items()}
-    checks.update({image: (wrong_image, (session, image), where) for image, where in images.items()})
+    checks = {
+        f"{'@'.join(filter(None, pin[:2]))}{' # ' + pin[2] if pin[2] else ''}": (
+            wrong_action,
+            (client, *pin),
+            where,
+        )
+        for pin, where in actions.items()
+    }
+    checks.update(
+        {image: (wrong_image, (session, image), where) for image, where in images.items()}
+    )
     status = 0
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        asked = {what: pool.submit(check, *arguments) for what, (check, arguments, _) in checks.items()}
+        asked = {
+            what: pool.submit(check, *arguments) for what, (check, arguments, _) in checks.items()
+        }
         for what, answer in asked.items():
             try:
                 wrong, worst = answer.result(), 1
@@ -125,7 +152,9 @@ def main():
                 wrong, worst = f"could not be asked: {error}", 2
             if wrong:
                 status = max(status, worst)
-                print(f"- `{what}` {wrong}\n" + "".join(f"  - {where}\n" for where in checks[what][2]))
+                print(
+                    f"- `{what}` {wrong}\n" + "".join(f"  - {where}\n" for where in checks[what][2])
+                )
     print(f"{len(actions)} pins of actions and {len(images)} base images asked.")
     return status
 

@@ -27,16 +27,76 @@ PROMISES = {
     10: "**It keeps improving**: a change of the template reaches the repositories that it made before.",
 }
 BREAKS = [  # promise, file, what is there, what breaks it, the tests that have to notice
-    (1, STAGED + "own-dockerfile/Dockerfile", 'public \\"$PORT\\"', "public 8000", ["tests/image/test_image.py", "-k", "works_as_the_cluster and own and none"]),
-    (2, STAGED + "every/openshift/README.md", " --for=pull )", " )", ["tests/shell/test_posix.py", "-k", "real_shell and fastapi-bash"]),
-    (3, STAGED + "fastapi/Dockerfile", "FROM ghcr.io/astral-sh/uv:", "FROM python:", ["tests/bake/test_repository.py", "-k", "dockerhub and fastapi-none"]),
-    (4, STAGED + "every/openshift/README.md", "stty -echo; ", "", ["tests/shell/test_posix.py", "-k", "real_shell and fastapi-dash"]),
-    (5, "hooks/post_gen_project.py", "        other = taken(path)\n", "        other = None\n", ["tests/bake/test_existing.py", "-k", "every_byte and own"]),
-    (6, "hooks/pre_gen_project.py", "1024 <= int(port)", "1 <= int(port)", ["tests/bake/test_answers.py", "-k", "test_refused and port"]),
-    (7, STAGED + "pod/container.yaml", '    ephemeral-storage: "{{ limits.ephemeral_storage }}"\n', "", ["tests/cluster/test_refusals.py", "-k", "server_takes and fastapi and none and default"]),
-    (8, "cookiecutter.json", '  "_jinja2_env_vars"', '  "_extensions": ["jinja2_time.TimeExtension"],\n  "_jinja2_env_vars"', ["tests/versions/test_versions.py", "-k", "same_bytes and 2.6.0"]),
-    (9, STAGED + "fastapi/Dockerfile", '#% if cookiecutter.storage != "none"\n', "#% if true\n", ["tests/bake/test_repository.py", "-k", "without_storage and fastapi"]),
-    (10, "hooks/post_gen_project.py", '"commit": git("-C", clone, "rev-parse", "HEAD")', '"commit": "HEAD"', ["tests/update/test_origin.py", "-k", "the_commit"]),
+    (
+        1,
+        STAGED + "own-dockerfile/Dockerfile",
+        'public \\"$PORT\\"',
+        "public 8000",
+        ["tests/image/test_image.py", "-k", "works_as_the_cluster and own and none"],
+    ),
+    (
+        2,
+        STAGED + "every/openshift/README.md",
+        " --for=pull )",
+        " )",
+        ["tests/shell/test_posix.py", "-k", "real_shell and fastapi-bash"],
+    ),
+    (
+        3,
+        STAGED + "fastapi/Dockerfile",
+        "FROM ghcr.io/astral-sh/uv:",
+        "FROM python:",
+        ["tests/bake/test_repository.py", "-k", "dockerhub and fastapi-none"],
+    ),
+    (
+        4,
+        STAGED + "every/openshift/README.md",
+        "stty -echo; ",
+        "",
+        ["tests/shell/test_posix.py", "-k", "real_shell and fastapi-dash"],
+    ),
+    (
+        5,
+        "hooks/post_gen_project.py",
+        "        other = taken(path)\n",
+        "        other = None\n",
+        ["tests/bake/test_existing.py", "-k", "every_byte and own"],
+    ),
+    (
+        6,
+        "hooks/pre_gen_project.py",
+        "1024 <= int(port)",
+        "1 <= int(port)",
+        ["tests/bake/test_answers.py", "-k", "test_refused and port"],
+    ),
+    (
+        7,
+        STAGED + "pod/container.yaml",
+        '    ephemeral-storage: "{{ limits.ephemeral_storage }}"\n',
+        "",
+        ["tests/cluster/test_refusals.py", "-k", "server_takes and fastapi and none and default"],
+    ),
+    (
+        8,
+        "cookiecutter.json",
+        '  "_jinja2_env_vars"',
+        '  "_extensions": ["jinja2_time.TimeExtension"],\n  "_jinja2_env_vars"',
+        ["tests/versions/test_versions.py", "-k", "same_bytes and 2.6.0"],
+    ),
+    (
+        9,
+        STAGED + "fastapi/Dockerfile",
+        '#% if cookiecutter.storage != "none"\n',
+        "#% if true\n",
+        ["tests/bake/test_repository.py", "-k", "without_storage and fastapi"],
+    ),
+    (
+        10,
+        "hooks/post_gen_project.py",
+        '"commit": git("-C", clone, "rev-parse", "HEAD")',
+        '"commit": "HEAD"',
+        ["tests/update/test_origin.py", "-k", "the_commit"],
+    ),
 ]
 
 
@@ -52,7 +112,13 @@ def noticed(path, before, after, tests):
         results = []
         for change in (text, text.replace(before, after)):
             (copy / path).write_text(change, encoding="utf-8")
-            done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests], cwd=copy, capture_output=True, encoding="utf-8", errors="replace")
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests],
+                cwd=copy,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+            )
             results.append(done.stdout)
         if "failed" in results[0] or "passed" not in results[0]:
             sys.exit(f"without a change {' '.join(tests)} does not pass:\n{results[0]}")
@@ -65,7 +131,10 @@ def main(numbers):
         if not numbers or promise in numbers:
             found = noticed(path, before, after, tests)
             missed += not found
-            print(f"{promise}: {path}: {before.strip()!r} → {after.strip()!r}\n    {', '.join(found) or 'NOT NOTICED'}", flush=True)
+            print(
+                f"{promise}: {path}: {before.strip()!r} → {after.strip()!r}\n    {', '.join(found) or 'NOT NOTICED'}",
+                flush=True,
+            )
     return 1 if missed else 0
 
 

@@ -1,7 +1,7 @@
 """The version stands in pyproject.toml; the tag and the newest section of CHANGELOG.md have to agree with it.
 
-    python tools/release.py prepare 1.2.0    makes [Unreleased] the section of that version, and the version that one
-    python tools/release.py notes v1.2.0     prints that section, where tag, version and changelog agree
+python tools/release.py prepare 1.2.0    makes [Unreleased] the section of that version, and the version that one
+python tools/release.py notes v1.2.0     prints that section, where tag, version and changelog agree
 """
 
 import datetime
@@ -30,8 +30,10 @@ def prepare(version, project, changelog, today):
     released = [name for name in sections if name != "Unreleased"]
     if released and numbers(version) <= numbers(released[0]):
         raise ValueError(f"{version} is not above {released[0]}")
-    return (VERSION.sub(f'version = "{version}"', project, count=1),
-            changelog.replace("## [Unreleased]\n", f"## [Unreleased]\n\n## [{version}] - {today}\n", 1))
+    return (
+        VERSION.sub(f'version = "{version}"', project, count=1),
+        changelog.replace("## [Unreleased]\n", f"## [Unreleased]\n\n## [{version}] - {today}\n", 1),
+    )
 
 
 def notes(tag, project, changelog):
@@ -41,7 +43,9 @@ def notes(tag, project, changelog):
         raise ValueError(f"the tag is {tag}, the version in pyproject.toml {version}")
     sections = [section for section in SECTION.findall(changelog) if section[0] != "Unreleased"]
     if not sections or sections[0][0] != version or not sections[0][1]:
-        raise ValueError(f"the newest section of CHANGELOG.md is {f'[{sections[0][0]}]' if sections else 'missing'}, not [{version}] with its date")
+        raise ValueError(
+            f"the newest section of CHANGELOG.md is {f'[{sections[0][0]}]' if sections else 'missing'}, not [{version}] with its date"
+        )
     if not sections[0][2]:
         raise ValueError(f"the section [{version}] of CHANGELOG.md is empty")
     return sections[0][2] + "\n"

@@ -22,8 +22,14 @@ PIN = re.compile(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 
 def locks(stack):
     """A stack's compiled requirements, those first that constrain others."""
-    found = {path: COMMAND.search(path.read_text(encoding="utf-8")) for path in (STAGED / stack).glob("requirements*.txt")}
-    return sorted(((path, command[1]) for path, command in found.items() if command), key=lambda lock: ("-c " in lock[1], lock[0]))
+    found = {
+        path: COMMAND.search(path.read_text(encoding="utf-8"))
+        for path in (STAGED / stack).glob("requirements*.txt")
+    }
+    return sorted(
+        ((path, command[1]) for path, command in found.items() if command),
+        key=lambda lock: ("-c " in lock[1], lock[0]),
+    )
 
 
 def relock(stack, uv):
@@ -32,13 +38,27 @@ def relock(stack, uv):
         copy = Path(shutil.copytree(STAGED / stack, Path(folder) / "stack"))
         project = copy / "pyproject.toml"
         if project.exists():
-            project.write_text(re.sub(r"\{\{.*?\}\}", "x", project.read_text(encoding="utf-8")), encoding="utf-8")
+            project.write_text(
+                re.sub(r"\{\{.*?\}\}", "x", project.read_text(encoding="utf-8")), encoding="utf-8"
+            )
         for path, command in locks(stack):
-            subprocess.run([uv, *shlex.split(command)[1:], "--upgrade", "--quiet"], cwd=copy, check=True)
-            old, new = path.read_text(encoding="utf-8"), (copy / path.name).read_text(encoding="utf-8")
+            subprocess.run(
+                [uv, *shlex.split(command)[1:], "--upgrade", "--quiet"], cwd=copy, check=True
+            )
+            old, new = (
+                path.read_text(encoding="utf-8"),
+                (copy / path.name).read_text(encoding="utf-8"),
+            )
             path.write_bytes(new.encode("utf-8"))
             before, after = dict(PIN.findall(old)), dict(PIN.findall(new))
-            yield path, {name: (before.get(name), after.get(name)) for name in sorted({*before, *after}) if before.get(name) != after.get(name)}
+            yield (
+                path,
+                {
+                    name: (before.get(name), after.get(name))
+                    for name in sorted({*before, *after})
+                    if before.get(name) != after.get(name)
+                },
+            )
 
 
 def main(*stacks):
@@ -47,7 +67,16 @@ def main(*stacks):
         sys.exit("needs uv: pip install uv")
     for stack in stacks or sorted(path.name for path in STAGED.iterdir() if locks(path.name)):
         for path, changed in relock(stack, uv):
-            print(f"- `{stack}/{path.name}`: " + (", ".join(f"{name} {old or 'new'} → {new or 'gone'}" for name, (old, new) in changed.items()) or "nothing newer"))
+            print(
+                f"- `{stack}/{path.name}`: "
+                + (
+                    ", ".join(
+                        f"{name} {old or 'new'} → {new or 'gone'}"
+                        for name, (old, new) in changed.items()
+                    )
+                    or "nothing newer"
+                )
+            )
 
 
 if __name__ == "__main__":

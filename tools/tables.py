@@ -53,7 +53,10 @@ REASONS = {  # path: why it is there
 
 def table(*rows):
     """Markdown of a table, its first row the head."""
-    lines = ["| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in row) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in row) + " |"
+        for row in rows
+    ]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
@@ -66,20 +69,38 @@ def source(key):
     """The question that a computed default follows from, or None."""
     value = QUESTIONS[key]
     for name in re.findall(r"cookiecutter\.(\w+)", value if isinstance(value, str) else ""):
-        return name.strip("_").removesuffix("s") if name == "_stacks" else source(name) if name.startswith("__") else name
+        return (
+            name.strip("_").removesuffix("s")
+            if name == "_stacks"
+            else source(name)
+            if name.startswith("__")
+            else name
+        )
 
 
 def questions():
     """What is asked: key, question, default, what is allowed."""
-    defaults = prompt_for_config(generate_context(str(TEMPLATE / "cookiecutter.json")), no_input=True)
+    defaults = prompt_for_config(
+        generate_context(str(TEMPLATE / "cookiecutter.json")), no_input=True
+    )
     hook = {"__name__": "hook", "__file__": "hook"}
     text = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8")
-    exec(text.replace("{{ cookiecutter | tojson }}", json.dumps({"_stacks": QUESTIONS["_stacks"], "stack": QUESTIONS["stack"][0]})), hook)
+    exec(
+        text.replace(
+            "{{ cookiecutter | tojson }}",
+            json.dumps({"_stacks": QUESTIONS["_stacks"], "stack": QUESTIONS["stack"][0]}),
+        ),
+        hook,
+    )
     rows = [("", "question", "default", "allowed")]
     for key, value in QUESTIONS.items():
         if key.startswith("_"):
             continue
-        prompt, allowed, default = QUESTIONS["__prompts__"][key], hook["RULES"][key][1], code(defaults[key])
+        prompt, allowed, default = (
+            QUESTIONS["__prompts__"][key],
+            hook["RULES"][key][1],
+            code(defaults[key]),
+        )
         if isinstance(value, list):
             choices = [re.sub(r"^([^:]+)", r"`\1`", prompt[choice]) for choice in value]
             allowed = "one of the [stacks](#stacks)" if key == "stack" else "<br>".join(choices)
@@ -93,23 +114,43 @@ def questions():
 def paths(stack):
     """What is generated, without .cruft.json, which only a template from git gives."""
     folder = GOLDEN / stack
-    kept = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != "copied.txt"]
-    return sorted(kept + [line.split("  ")[0] for line in (folder / "copied.txt").read_text(encoding="utf-8").splitlines()])
+    kept = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "copied.txt"
+    ]
+    return sorted(
+        kept
+        + [
+            line.split("  ")[0]
+            for line in (folder / "copied.txt").read_text(encoding="utf-8").splitlines()
+        ]
+    )
 
 
 def tree(found=None):
     """The files of a repository, each with its reason."""
     found = set(found or paths(TREE)) | {".cruft.json"}
     if found != set(REASONS):
-        raise ValueError(f"tools/tables.py, REASONS: no reason for {sorted(found - set(REASONS))}; no longer there: {sorted(set(REASONS) - found)}")
+        raise ValueError(
+            f"tools/tables.py, REASONS: no reason for {sorted(found - set(REASONS))}; no longer there: {sorted(set(REASONS) - found)}"
+        )
     lines = []
 
     def walk(folder, indent):
-        here = sorted({path[len(folder):].split("/")[0] + ("/" if "/" in path[len(folder):] else "") for path in found if path.startswith(folder)},
-                      key=lambda name: (not name.endswith("/"), name.lower()))
+        here = sorted(
+            {
+                path[len(folder) :].split("/")[0] + ("/" if "/" in path[len(folder) :] else "")
+                for path in found
+                if path.startswith(folder)
+            },
+            key=lambda name: (not name.endswith("/"), name.lower()),
+        )
         for name in here:
             last = name == here[-1]
-            lines.append((indent + ("└── " if last else "├── ") + name, REASONS.get(folder + name, "")))
+            lines.append(
+                (indent + ("└── " if last else "├── ") + name, REASONS.get(folder + name, ""))
+            )
             if name.endswith("/"):
                 walk(folder + name, indent + ("    " if last else "│   "))
 
@@ -125,13 +166,41 @@ def stacks():
     """What differs by stack, as its manifests have it."""
     rows = [("stack", "for", "health path", "storage", "CPU", "memory", "local disk")]
     for stack, facts in QUESTIONS["_stacks"].items():
-        workload = next(path for name in ("deployment.yaml", "cronjob.yaml") for path in [GOLDEN / stack / "openshift" / name] if path.exists())
+        workload = next(
+            path
+            for name in ("deployment.yaml", "cronjob.yaml")
+            for path in [GOLDEN / stack / "openshift" / name]
+            if path.exists()
+        )
         spec = yaml.safe_load(workload.read_text(encoding="utf-8"))["spec"]
-        resources = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]["containers"][0]["resources"]
-        health = code(facts["health_path"]) if facts.get("health_path") else "none: its port" if "health_path" in facts else "none: it ends"
-        storage = facts["storage"] + (", always" if facts.get("needs_storage") else "") + (f", in `{facts['storage_path']}`" if "storage_path" in facts else "")
-        amounts = ["{} to {}".format(*(resources[side][kind] for side in ("requests", "limits"))) for kind in ("cpu", "memory", "ephemeral-storage")]
-        rows.append((code(stack), QUESTIONS["__prompts__"]["stack"][stack].split(": ", 1)[1], health, storage, *amounts))
+        resources = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"][
+            "containers"
+        ][0]["resources"]
+        health = (
+            code(facts["health_path"])
+            if facts.get("health_path")
+            else "none: its port"
+            if "health_path" in facts
+            else "none: it ends"
+        )
+        storage = (
+            facts["storage"]
+            + (", always" if facts.get("needs_storage") else "")
+            + (f", in `{facts['storage_path']}`" if "storage_path" in facts else "")
+        )
+        amounts = [
+            "{} to {}".format(*(resources[side][kind] for side in ("requests", "limits")))
+            for kind in ("cpu", "memory", "ephemeral-storage")
+        ]
+        rows.append(
+            (
+                code(stack),
+                QUESTIONS["__prompts__"]["stack"][stack].split(": ", 1)[1],
+                health,
+                storage,
+                *amounts,
+            )
+        )
     return table(*rows)
 
 
@@ -141,11 +210,15 @@ def promises():
     for number, text in PROMISES.items():
         held = []
         for path, *selected in [tests for promise, *_, tests in BREAKS if promise == number]:
-            names = re.findall(r"(?m)^def (test_\w+)", (TEMPLATE / path).read_text(encoding="utf-8"))
+            names = re.findall(
+                r"(?m)^def (test_\w+)", (TEMPLATE / path).read_text(encoding="utf-8")
+            )
             word = selected[1].split(" ")[0]
             name = next((name for name in names if word in name), None)
             if not name:
-                raise ValueError(f"tools/promises.py, promise {number}: {path} has no test with {word!r} in its name")
+                raise ValueError(
+                    f"tools/promises.py, promise {number}: {path} has no test with {word!r} in its name"
+                )
             held.append(f"[`{name}`]({path})")
         if not held:
             raise ValueError(f"tools/promises.py breaks promise {number} nowhere")
@@ -157,7 +230,12 @@ def filled(text):
     """README's text with every table as it should be."""
     for make in (questions, tree, stacks, promises):
         pattern = rf"(<!-- {make.__name__}: tools/tables\.py -->\n).*?(\n<!-- end -->)"
-        text, count = re.subn(pattern, lambda found, made=make(): f"{found[1]}\n{made}\n{found[2]}", text, flags=re.DOTALL)
+        text, count = re.subn(
+            pattern,
+            lambda found, made=make(): f"{found[1]}\n{made}\n{found[2]}",
+            text,
+            flags=re.DOTALL,
+        )
         if count != 1:
             raise ValueError(f"README.md has {count} places for {make.__name__}")
     return text

@@ -15,17 +15,38 @@ WIDTH = 80
 
 
 def arguments(words):
-    parser = argparse.ArgumentParser(prog="dsri-doctor", description=(
-        "Says what is wrong with an application on DSRI, why, and the command that mends it. It changes nothing. In a repository that "
-        "cookiecutter-dsri made it needs no options."), epilog="Exit status 0: all is well; 1: something is to be mended; 2: it could not look.")
-    parser.add_argument("folder", nargs="?", default="openshift", help="the manifests' folder (default: openshift)")
+    parser = argparse.ArgumentParser(
+        prog="dsri-doctor",
+        description=(
+            "Says what is wrong with an application on DSRI, why, and the command that mends it. It changes nothing. In a repository that "
+            "cookiecutter-dsri made it needs no options."
+        ),
+        epilog="Exit status 0: all is well; 1: something is to be mended; 2: it could not look.",
+    )
+    parser.add_argument(
+        "folder", nargs="?", default="openshift", help="the manifests' folder (default: openshift)"
+    )
     parser.add_argument("--project", help="the project, where it is not the manifests' own")
-    parser.add_argument("--name", help="the Deployment, CronJob, StatefulSet, Job, ... or a pod, where it is not the manifests' own")
-    parser.add_argument("--tool", choices=["oc", "kubectl"], help="what asks the cluster (default: oc, else kubectl)")
+    parser.add_argument(
+        "--name",
+        help="the Deployment, CronJob, StatefulSet, Job, ... or a pod, where it is not the manifests' own",
+    )
+    parser.add_argument(
+        "--tool",
+        choices=["oc", "kubectl"],
+        help="what asks the cluster (default: oc, else kubectl)",
+    )
     parser.add_argument("--context", help="the context of that tool's configuration")
-    parser.add_argument("--registry", action="store_true", help=(
-        "also try the pull secret's own login at its registry, and at api.github.com for a token of ghcr.io; the token is never shown"))
-    parser.add_argument("--no-github", action="store_true", help="do not ask `gh` for the publish runs")
+    parser.add_argument(
+        "--registry",
+        action="store_true",
+        help=(
+            "also try the pull secret's own login at its registry, and at api.github.com for a token of ghcr.io; the token is never shown"
+        ),
+    )
+    parser.add_argument(
+        "--no-github", action="store_true", help="do not ask `gh` for the publish runs"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     return parser.parse_args(words)
 
@@ -34,23 +55,47 @@ def diagnose(options):
     """(facts, findings)."""
     tool = tool_named(options.tool)
     expected, project, name = None, options.project, options.name
-    if Path(options.folder, "kustomization.yaml").is_file() or Path(options.folder, "kustomization.yml").is_file():
+    if (
+        Path(options.folder, "kustomization.yaml").is_file()
+        or Path(options.folder, "kustomization.yml").is_file()
+    ):
         expected = repository(tool, options.folder, name)
         project, name = project or expected["project"], name or expected["name"]
         # The manifests are those of another application, or another project's: what they would send is no help.
         if name != expected["name"] or expected["project"] not in (None, project):
             expected = None
     if not project or not name:
-        raise CannotLook("no-manifests", "" if expected else f"there is no {options.folder}/kustomization.yaml")
-    bad = [word for word in (project, name) if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", word)]
+        raise CannotLook(
+            "no-manifests", "" if expected else f"there is no {options.folder}/kustomization.yaml"
+        )
+    bad = [
+        word
+        for word in (project, name)
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", word)
+    ]
     if bad:
         raise CannotLook("no-manifests", f"{bad[0]} is no name of a project or an application")
-    facts = look(tool, project, name, ["--context", options.context] if options.context else [], expected, options.registry, not options.no_github)
+    facts = look(
+        tool,
+        project,
+        name,
+        ["--context", options.context] if options.context else [],
+        expected,
+        options.registry,
+        not options.no_github,
+    )
     return facts, findings(facts)
 
 
 def wrapped(label, text, width=WIDTH):
-    return textwrap.fill(text, width, initial_indent=f"   {label:<6}", subsequent_indent=" " * 9, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=f"   {label:<6}",
+        subsequent_indent=" " * 9,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def page(title, found, notes=()):
@@ -58,7 +103,16 @@ def page(title, found, notes=()):
     lines = [title, ""]
     for number, finding in enumerate(found, 1):
         mark = f"{number}." if len(found) > 1 else "-"
-        lines.append(textwrap.fill(("Warning: " if finding.warning else "") + finding.what, WIDTH, initial_indent=f"{mark:<3}", subsequent_indent="   ", break_long_words=False, break_on_hyphens=False))
+        lines.append(
+            textwrap.fill(
+                ("Warning: " if finding.warning else "") + finding.what,
+                WIDTH,
+                initial_indent=f"{mark:<3}",
+                subsequent_indent="   ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
         if finding.why:
             lines.append(wrapped("Why", finding.why))
         for place, command in enumerate(finding.mend):
@@ -74,8 +128,17 @@ def count(found):
     wrong, warnings = len([f for f in found if not f.warning]), len([f for f in found if f.warning])
     if not found:
         return "all is well"
-    parts = [f"{wrong} thing{'s' if wrong > 1 else ''} to mend" + (", in this order" if wrong > 1 else "")] if wrong else []
-    return "; ".join(parts + ([f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []))
+    parts = (
+        [
+            f"{wrong} thing{'s' if wrong > 1 else ''} to mend"
+            + (", in this order" if wrong > 1 else "")
+        ]
+        if wrong
+        else []
+    )
+    return "; ".join(
+        parts + ([f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else [])
+    )
 
 
 def summary(facts):
@@ -84,14 +147,37 @@ def summary(facts):
     if not workload:
         return []
     status = workload.get("status", {})
-    images = sorted({m[0][:19] for p in facts["pods"] for s in p.get("status", {}).get("containerStatuses") or [] for m in [re.search(r"sha256:[0-9a-f]{64}", s.get("imageID") or "")] if m})
+    images = sorted(
+        {
+            m[0][:19]
+            for p in facts["pods"]
+            for s in p.get("status", {}).get("containerStatuses") or []
+            for m in [re.search(r"sha256:[0-9a-f]{64}", s.get("imageID") or "")]
+            if m
+        }
+    )
     if workload["kind"] in ("CronJob", "Job"):
         job = facts["jobs"][-1] if facts["jobs"] else None
-        return [f"The last run is {job['metadata']['name']}: {job['status'].get('succeeded', 0)} of {job['spec'].get('completions', 1)} done."] if job else \
-            [f"Of its runs none is kept; the last one was at {status['lastScheduleTime']}." if status.get("lastScheduleTime") else "No run was started yet."]
-    ready = status.get("readyReplicas", status.get("numberReady", 0)) if workload["kind"] != "Pod" else sum(map(settled, facts["pods"]))
+        return (
+            [
+                f"The last run is {job['metadata']['name']}: {job['status'].get('succeeded', 0)} of {job['spec'].get('completions', 1)} done."
+            ]
+            if job
+            else [
+                f"Of its runs none is kept; the last one was at {status['lastScheduleTime']}."
+                if status.get("lastScheduleTime")
+                else "No run was started yet."
+            ]
+        )
+    ready = (
+        status.get("readyReplicas", status.get("numberReady", 0))
+        if workload["kind"] != "Pod"
+        else sum(map(settled, facts["pods"]))
+    )
     wanted = workload["spec"].get("replicas", status.get("desiredNumberScheduled", 1))
-    return [f"{ready} of {wanted} pods ready" + (f"; image {', '.join(images)}." if images else ".")]
+    return [
+        f"{ready} of {wanted} pods ready" + (f"; image {', '.join(images)}." if images else ".")
+    ]
 
 
 def main(words=None):
@@ -105,19 +191,35 @@ def main(words=None):
         status = 1 if found else 0
         notes = list(summary(facts))
         if facts["expected"].get("others"):
-            notes.append(f"Not looked at: {', '.join(facts['expected']['others'])}; --name looks at one.")
+            notes.append(
+                f"Not looked at: {', '.join(facts['expected']['others'])}; --name looks at one."
+            )
         if running_still(facts):
             notes.append("The release before still answers, until the newest one is ready.")
         if facts["unseen"] and not any(f.name == "no-project" for f in found):
-            notes.append(f"Not looked at, as the cluster does not show them to you: {', '.join(facts['unseen'])}.")
+            notes.append(
+                f"Not looked at, as the cluster does not show them to you: {', '.join(facts['unseen'])}."
+            )
             status = status or 2 if {"pods", "deployments"} & set(facts["unseen"]) else status
         title = f"{facts['name']} in {facts['project']}: {count(found) if found or not status else 'nothing is found, but not all could be looked at'}"
     except CannotLook as problem:
         found, status, notes = [cannot_look(*problem.args)], 2, []
         title = "dsri-doctor could not look"
     if options.json:
-        text = json.dumps({"project": facts and facts["project"], "name": facts and facts["name"], "tool": facts and facts["tool"], "status": status,
-                           "findings": [f._asdict() for f in found], "notes": notes}, indent=2) + "\n"
+        text = (
+            json.dumps(
+                {
+                    "project": facts and facts["project"],
+                    "name": facts and facts["name"],
+                    "tool": facts and facts["tool"],
+                    "status": status,
+                    "findings": [f._asdict() for f in found],
+                    "notes": notes,
+                },
+                indent=2,
+            )
+            + "\n"
+        )
     else:
         text = page(title, found, notes)
     try:
@@ -129,4 +231,3 @@ def main(words=None):
             print(f"dsri-doctor: {error}", file=sys.stderr)
             return 2
     return status
-

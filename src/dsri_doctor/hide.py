@@ -13,17 +13,27 @@ NAMED = re.compile(
     |credential|cookie|session|dsn|connection[_-]?string)[\w.-]{0,40}["']?(?:\s{0,9}(?:=>?|:)\s{0,9}|\s+is\s+))("[^"]*"|'[^']*'|[^\s,;&}"']+)"""
 )
 # The words of a command line: `--db-password hunter2`.
-OPTION = re.compile(r"(?i)((?<![\w-])--?[\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|api-?key|access-?key|credential|dsn)[\w-]{0,40}\s{1,9})(\"[^\"]*\"|'[^']*'|[^\s,;]+)")
+OPTION = re.compile(
+    r"(?i)((?<![\w-])--?[\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|api-?key|access-?key|credential|dsn)[\w-]{0,40}\s{1,9})(\"[^\"]*\"|'[^']*'|[^\s,;]+)"
+)
 # A variable's name, and then something with letters and digits.
-VARIABLE = re.compile(r"(\b[A-Z0-9_]{0,40}(?:SECRET|PASSWORD|TOKEN|KEY)[A-Z0-9_]{0,40}\s{1,9})(?=[^\s\d]{0,99}\d)(?=[^\sA-Za-z]{0,99}[A-Za-z])\S{8,}")
+VARIABLE = re.compile(
+    r"(\b[A-Z0-9_]{0,40}(?:SECRET|PASSWORD|TOKEN|KEY)[A-Z0-9_]{0,40}\s{1,9})(?=[^\s\d]{0,99}\d)(?=[^\sA-Za-z]{0,99}[A-Za-z])\S{8,}"
+)
 # By itself; as a part of a word it is in many others.
 PW = re.compile(r"""(?i)(\bpw["']?\s{0,9}[:=]\s{0,9})("[^"]*"|'[^']*'|[^\s,;&}]+)""")
-AUTHORIZATION = re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*|\bbearer\s+|\bbasic\s+(?=[\w+/=]{12,})).+")
+AUTHORIZATION = re.compile(
+    r"(?i)(authorization[\"']?\s*[:=]\s*|\bbearer\s+|\bbasic\s+(?=[\w+/=]{12,})).+"
+)
 IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]+@")
 # Long runs of letters and digits are keys more often than words; a digest or a commit is neither.
-LONG = re.compile(r"(?<![\w:@/.+=-])(?!sha\d+:)(?![0-9a-f]{40}\b)(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[A-Za-z0-9+/=_-]{40,}")
+LONG = re.compile(
+    r"(?<![\w:@/.+=-])(?!sha\d+:)(?![0-9a-f]{40}\b)(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[A-Za-z0-9+/=_-]{40,}"
+)
 KEY = re.compile(r"-----BEGIN [^-]*KEY-----.*?(-----END [^-]*KEY-----|\Z)", re.DOTALL)
-ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+ESCAPES = re.compile(
+    r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def hide(text, known=(), ours=False):

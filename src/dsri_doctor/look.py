@@ -33,8 +33,14 @@ LISTS = {
 SLOW = 10  # seconds that one question may take; the tools themselves wait for minutes
 # (the finding, what a tool says that got no answer from the cluster); the first one that fits.
 NO_ANSWER = (
-    ("not-logged-in", r"incomplete configuration|localhost:8080|no configuration|Username|error: EOF"),
-    ("bad-config", r"error loading config|unable to read|Error in configuration|current-context|context .* does not exist|no context|getting credentials"),
+    (
+        "not-logged-in",
+        r"incomplete configuration|localhost:8080|no configuration|Username|error: EOF",
+    ),
+    (
+        "bad-config",
+        r"error loading config|unable to read|Error in configuration|current-context|context .* does not exist|no context|getting credentials",
+    ),
     ("unreachable", r"timed? ?out|deadline exceeded"),
 )
 
@@ -47,7 +53,14 @@ def run(*command, text=None, seconds=SLOW):
     """(exit status, output, error) of a command; one that is not there, or too slow, has failed."""
     try:
         # With no input of its own a tool asks for a user name in the terminal, and waits.
-        done = subprocess.run(command, input=text or "", capture_output=True, encoding="utf-8", errors="replace", timeout=seconds)
+        done = subprocess.run(
+            command,
+            input=text or "",
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 127, "", str(error)
     return done.returncode, done.stdout, done.stderr
@@ -61,19 +74,30 @@ class Cluster:
 
     def raw(self, path):
         """(what is there, None), or (None, why not): NotFound, Forbidden, or what else the server says."""
-        status, said, error = run(self.tool, *self.options, "get", f"--request-timeout={SLOW - 2}s", "--raw", path)
+        status, said, error = run(
+            self.tool, *self.options, "get", f"--request-timeout={SLOW - 2}s", "--raw", path
+        )
         if status == 0:
             return said, None
         reason = re.search(r"Error from server \((\w+)\)", error)
-        if "system:anonymous" in error or re.search(r"Unauthorized|must be logged in|provide credentials|token (has )?expired|No valid credentials", error, re.IGNORECASE):
+        if "system:anonymous" in error or re.search(
+            r"Unauthorized|must be logged in|provide credentials|token (has )?expired|No valid credentials",
+            error,
+            re.IGNORECASE,
+        ):
             raise CannotLook("not-logged-in", error)
         if "could not find the requested resource" in error:
             return None, "NoSuchKind"
         if reason:
             return None, reason[1]
-        name = next((name for name, pattern in NO_ANSWER if re.search(pattern, error, re.IGNORECASE)), "no-tool" if status == 127 else "unreachable")
+        name = next(
+            (name for name, pattern in NO_ANSWER if re.search(pattern, error, re.IGNORECASE)),
+            "no-tool" if status == 127 else "unreachable",
+        )
         # The tools do not say that it was a proxy which they did not reach.
-        proxy = name == "unreachable" and (os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"))
+        proxy = name == "unreachable" and (
+            os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+        )
         raise CannotLook(name, error + " HTTPS_PROXY is set." if proxy else error)
 
     def get(self, path):
@@ -97,10 +121,12 @@ def manifests(tool, folder):
     """The objects that `apply -k FOLDER` would send; `label` only turns them into JSON, and asks no cluster."""
     status, text, error = run(tool, "kustomize", str(folder))
     if status == 0:
-        status, text, error = run(tool, "label", "--local", "-f", "-", "-o", "json", "none-such-", text=text)
+        status, text, error = run(
+            tool, "label", "--local", "-f", "-", "-o", "json", "none-such-", text=text
+        )
     if status:
         raise CannotLook("no-manifests", error or text)
-    objects, decoder, text = [], json.JSONDecoder(), text[text.index("{"):]
+    objects, decoder, text = [], json.JSONDecoder(), text[text.index("{") :]
     while text:
         found, end = decoder.raw_decode(text)
         objects += found["items"] if found["kind"] == "List" else [found]
@@ -111,7 +137,11 @@ def manifests(tool, folder):
 def pod_of(workload):
     """The pod, with its labels, that a Deployment, CronJob, ... makes; a Pod is its own."""
     spec = workload.get("spec", {})
-    return workload if workload.get("kind") == "Pod" else spec.get("jobTemplate", {}).get("spec", spec).get("template", {})
+    return (
+        workload
+        if workload.get("kind") == "Pod"
+        else spec.get("jobTemplate", {}).get("spec", spec).get("template", {})
+    )
 
 
 def template_of(workload):
@@ -127,26 +157,57 @@ def repository(tool, folder, name=None):
     if not workloads:
         raise CannotLook("no-manifests", f"{folder} has no workload: no {', '.join(KINDS)}")
     # Its own has a container called as what the kustomization calls everything a part of; an overlay may have renamed the rest.
-    workload = min(workloads, key=lambda o: (o["metadata"]["name"] != name, o["metadata"].get("labels", {}).get("app.kubernetes.io/part-of")
-                                             not in [c["name"] for c in template_of(o).get("containers", [])]))
+    workload = min(
+        workloads,
+        key=lambda o: (
+            o["metadata"]["name"] != name,
+            o["metadata"].get("labels", {}).get("app.kubernetes.io/part-of")
+            not in [c["name"] for c in template_of(o).get("containers", [])],
+        ),
+    )
     readme = Path(folder) / "README.md"
-    user = re.search(r"--docker-username=([\w-]+)", readme.read_text(encoding="utf-8", errors="replace")) if readme.is_file() else None
-    return {"project": workload["metadata"].get("namespace"), "name": workload["metadata"]["name"], "user": user[1] if user else None,
-            "folder": Path(folder).as_posix(), "workload": workload, "others": [o["metadata"]["name"] for o in workloads if o is not workload], "objects": [[o["kind"], o["metadata"]["name"]] for o in objects]}
+    user = (
+        re.search(
+            r"--docker-username=([\w-]+)", readme.read_text(encoding="utf-8", errors="replace")
+        )
+        if readme.is_file()
+        else None
+    )
+    return {
+        "project": workload["metadata"].get("namespace"),
+        "name": workload["metadata"]["name"],
+        "user": user[1] if user else None,
+        "folder": Path(folder).as_posix(),
+        "workload": workload,
+        "others": [o["metadata"]["name"] for o in workloads if o is not workload],
+        "objects": [[o["kind"], o["metadata"]["name"]] for o in objects],
+    }
 
 
 def owned(items, owner):
-    return [i for i in items if any(r.get("uid") == owner["metadata"]["uid"] for r in i["metadata"].get("ownerReferences", []))]
+    return [
+        i
+        for i in items
+        if any(
+            r.get("uid") == owner["metadata"]["uid"]
+            for r in i["metadata"].get("ownerReferences", [])
+        )
+    ]
 
 
 def selector(labels):
-    return "labelSelector=" + "%2C".join(f"{k.replace('/', '%2F')}%3D{v}" for k, v in sorted(labels.items()))
+    return "labelSelector=" + "%2C".join(
+        f"{k.replace('/', '%2F')}%3D{v}" for k, v in sorted(labels.items())
+    )
 
 
 def decoded(secret):
     """(what may be known of a pull secret, {registry: (user, token)}): the first holds no token."""
     known = {"type": secret.get("type"), "registries": {}, "changed": changed(secret)}
-    key = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}.get(known["type"])
+    key = {
+        "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
+        "kubernetes.io/dockercfg": ".dockercfg",
+    }.get(known["type"])
     keys = secret.get("data") or {}
     known["keys"] = sorted(keys)
     logins = {}
@@ -160,7 +221,9 @@ def decoded(secret):
             for host, entry in entries.items():
                 user, token = entry.get("username", ""), entry.get("password", "")
                 if entry.get("auth"):
-                    user, _, token = base64.b64decode(entry["auth"]).decode("utf-8", "replace").partition(":")
+                    user, _, token = (
+                        base64.b64decode(entry["auth"]).decode("utf-8", "replace").partition(":")
+                    )
                 logins[host] = (user, token)
                 known["registries"][host] = {"user": user, "token": kind_of_token(token)}
         except (ValueError, AttributeError, TypeError, binascii.Error):
@@ -174,7 +237,14 @@ def kind_of_token(token):
         return "empty"
     if token != token.strip() or re.search(r"\s", token):
         return "with-spaces"
-    for start, kind in (("github_pat_", "fine-grained"), ("ghs_", "of-a-workflow"), ("ghp_", "classic"), ("gho_", "of-an-app"), ("ghu_", "of-an-app"), ("sha256~", "of-openshift")):
+    for start, kind in (
+        ("github_pat_", "fine-grained"),
+        ("ghs_", "of-a-workflow"),
+        ("ghp_", "classic"),
+        ("gho_", "of-an-app"),
+        ("ghu_", "of-an-app"),
+        ("sha256~", "of-openshift"),
+    ):
         if token.startswith(start):
             return kind
     if re.fullmatch(r"[$<{%].*|TOKEN|GHCR_TOKEN|xxx+|\.\.\.|changeme", token):
@@ -192,22 +262,49 @@ def runs_of(repository_name):
     """The last publish runs on GitHub, newest first, as `gh` tells; None where it cannot."""
     if not repository_name or not shutil.which("gh"):
         return None
-    status, text, _ = run("gh", "run", "list", "--repo", repository_name, "--workflow", "publish.yml", "--limit", "10",
-                          "--json", "databaseId,status,conclusion,event,updatedAt,url", seconds=8)
+    status, text, _ = run(
+        "gh",
+        "run",
+        "list",
+        "--repo",
+        repository_name,
+        "--workflow",
+        "publish.yml",
+        "--limit",
+        "10",
+        "--json",
+        "databaseId,status,conclusion,event,updatedAt,url",
+        seconds=8,
+    )
     if status:
         return None
     runs = [r for r in json.loads(text) if r["event"] != "pull_request"]
     if runs and runs[0]["conclusion"] == "failure":
-        runs[0]["log"] = run("gh", "run", "view", str(runs[0]["databaseId"]), "--repo", repository_name, "--log-failed", seconds=10)[1][-20000:]
+        runs[0]["log"] = run(
+            "gh",
+            "run",
+            "view",
+            str(runs[0]["databaseId"]),
+            "--repo",
+            repository_name,
+            "--log-failed",
+            seconds=10,
+        )[1][-20000:]
     return runs
 
 
 def failing(pod):
     """[(container, whether its log before the last start is wanted)] of a pod's containers that do not do their work."""
     found = []
-    for status in (pod.get("status", {}).get("initContainerStatuses") or []) + (pod.get("status", {}).get("containerStatuses") or []):
+    for status in (pod.get("status", {}).get("initContainerStatuses") or []) + (
+        pod.get("status", {}).get("containerStatuses") or []
+    ):
         state, last = status.get("state", {}), status.get("lastState", {})
-        if status.get("ready") or state.get("terminated", {}).get("exitCode") == 0 and pod["status"].get("phase") == "Succeeded":
+        if (
+            status.get("ready")
+            or state.get("terminated", {}).get("exitCode") == 0
+            and pod["status"].get("phase") == "Succeeded"
+        ):
             continue
         if "terminated" in state or "running" in state and not last.get("terminated"):
             found.append((status["name"], False))
@@ -230,8 +327,30 @@ def read_ports(text):
 def look(tool, project, name, options=(), expected=None, ask_registry=False, github=True):
     """All facts about one application."""
     cluster, within = Cluster(tool, options), f"namespaces/{project}"
-    facts = {"tool": Path(tool).stem, "options": list(options), "project": project, "name": name, "expected": expected or {}, "unseen": [], "workload": None, "logs": {}, "ports": {},
-             "secrets": {}, "used": [], "registry": {}, "runs": None, "pods": [], "sets": [], "jobs": [], "others": [], "besides": [], "there": {}, "policies": [], "ending": None, **dict.fromkeys(LISTS)}
+    facts = {
+        "tool": Path(tool).stem,
+        "options": list(options),
+        "project": project,
+        "name": name,
+        "expected": expected or {},
+        "unseen": [],
+        "workload": None,
+        "logs": {},
+        "ports": {},
+        "secrets": {},
+        "used": [],
+        "registry": {},
+        "runs": None,
+        "pods": [],
+        "sets": [],
+        "jobs": [],
+        "others": [],
+        "besides": [],
+        "there": {},
+        "policies": [],
+        "ending": None,
+        **dict.fromkeys(LISTS),
+    }
     with ThreadPoolExecutor(8) as pool:
         guess = image_repository(expected["workload"]) if expected else None
         runs = pool.submit(runs_of, guess) if github and guess else None
@@ -239,19 +358,32 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
         # Nearly always it is the first kind; the others are asked for where it is not.
         first = expected["workload"]["kind"] if expected else "Deployment"
         asked = {first: pool.submit(cluster.get, address(first, within, name))}
-        lists = {key: pool.submit(cluster.get, f"{api}/{within}/{plural}") for key, (api, plural) in LISTS.items()}
+        lists = {
+            key: pool.submit(cluster.get, f"{api}/{within}/{plural}")
+            for key, (api, plural) in LISTS.items()
+        }
         namespace, facts["project_is"] = there.result()
         if facts["project_is"] == "NoSuchKind":
             raise CannotLook("unreachable", "What answers is no Kubernetes API.")
         if facts["project_is"] not in (None, "NotFound", "Forbidden"):
             raise CannotLook("cluster-unwell", f"It answers {facts['project_is']}.")
         if (namespace or {}).get("status", {}).get("phase") == "Terminating":
-            facts["ending"] = [c.get("message", "") for c in namespace["status"].get("conditions") or [] if c["status"] == "True"]
+            facts["ending"] = [
+                c.get("message", "")
+                for c in namespace["status"].get("conditions") or []
+                if c["status"] == "True"
+            ]
         if facts["project_is"] == "NotFound":
             facts["others"] = projects(cluster)
             return facts
         if not asked[first].result()[0]:
-            asked.update({kind: pool.submit(cluster.get, address(kind, within, name)) for kind in KINDS if kind != first})
+            asked.update(
+                {
+                    kind: pool.submit(cluster.get, address(kind, within, name))
+                    for kind in KINDS
+                    if kind != first
+                }
+            )
         refusals = []
         for kind, answer in asked.items():
             thing, why = answer.result()
@@ -265,7 +397,14 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
             raise CannotLook("cluster-unwell", f"It answers {refusals[0]}.")
         # A pod's name, as `get pods` shows it, stands for what made it.
         while (facts["workload"] or {}).get("kind") in ("Pod", "ReplicaSet"):
-            owner = next((r for r in facts["workload"]["metadata"].get("ownerReferences") or [] if r.get("controller") and r["kind"] in KINDS), None)
+            owner = next(
+                (
+                    r
+                    for r in facts["workload"]["metadata"].get("ownerReferences") or []
+                    if r.get("controller") and r["kind"] in KINDS
+                ),
+                None,
+            )
             thing = cluster.get(address(owner["kind"], within, owner["name"]))[0] if owner else None
             if not thing:
                 break
@@ -273,7 +412,19 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
             facts["name"] = owner["name"]
         for key, answer in lists.items():
             thing, why = answer.result()
-            facts[key] = [{**i, "metadata": {k: v for k, v in i["metadata"].items() if k != "managedFields"}} for i in thing["items"]] if thing else None
+            facts[key] = (
+                [
+                    {
+                        **i,
+                        "metadata": {
+                            k: v for k, v in i["metadata"].items() if k != "managedFields"
+                        },
+                    }
+                    for i in thing["items"]
+                ]
+                if thing
+                else None
+            )
             if why and not (key == "routes" and why in ("NoSuchKind", "Forbidden")):
                 facts["unseen"].append(key)
         # Who may see nothing in a project is told so for one that is not there, too.
@@ -282,8 +433,16 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
             return facts
         workload = facts["workload"]
         if not workload:
-            answers = [pool.submit(cluster.get, f"{KINDS[kind][0]}/{within}/{KINDS[kind][1]}") for kind in ("Deployment", "CronJob", "StatefulSet")]
-            facts["others"] = sorted(i["metadata"]["name"] for a in answers if a.result()[0] for i in a.result()[0]["items"])
+            answers = [
+                pool.submit(cluster.get, f"{KINDS[kind][0]}/{within}/{KINDS[kind][1]}")
+                for kind in ("Deployment", "CronJob", "StatefulSet")
+            ]
+            facts["others"] = sorted(
+                i["metadata"]["name"]
+                for a in answers
+                if a.result()[0]
+                for i in a.result()[0]["items"]
+            )
             template = template_of(expected["workload"]) if expected else {}
         else:
             template = template_of(workload)
@@ -314,7 +473,9 @@ def projects(cluster):
 def image_repository(workload):
     """owner/name on GitHub of an image on ghcr.io."""
     for container in template_of(workload).get("containers", []):
-        match = re.match(r"ghcr\.io/([\w.-]+/[\w.-]+?)([:@]|$)", container.get("image", ""), re.IGNORECASE)
+        match = re.match(
+            r"ghcr\.io/([\w.-]+/[\w.-]+?)([:@]|$)", container.get("image", ""), re.IGNORECASE
+        )
         if match:
             return match[1]
     return None
@@ -326,7 +487,13 @@ def pods_of(cluster, pool, within, facts):
     if workload["kind"] in ("CronJob", "Job"):
         if workload["kind"] == "CronJob":
             jobs, _ = cluster.get(f"/apis/batch/v1/{within}/jobs")
-            facts["jobs"] = sorted(owned(jobs["items"], workload), key=lambda j: j["metadata"]["creationTimestamp"]) if jobs else []
+            facts["jobs"] = (
+                sorted(
+                    owned(jobs["items"], workload), key=lambda j: j["metadata"]["creationTimestamp"]
+                )
+                if jobs
+                else []
+            )
         else:
             facts["jobs"] = [workload]
         if not facts["jobs"]:
@@ -335,13 +502,17 @@ def pods_of(cluster, pool, within, facts):
     else:
         chosen = workload["spec"].get("selector", {})
         labels = chosen if workload["kind"] == "DeploymentConfig" else chosen.get("matchLabels", {})
-    wanted = {"pods": f"/api/v1/{within}/pods?{selector(labels)}"} if workload["kind"] != "Pod" else {}
+    wanted = (
+        {"pods": f"/api/v1/{within}/pods?{selector(labels)}"} if workload["kind"] != "Pod" else {}
+    )
     facts["pods"] = [workload] if workload["kind"] == "Pod" else []
     if leading(facts["services"], pod_of(workload).get("metadata", {}).get("labels") or {}):
         wanted["policies"] = f"/apis/networking.k8s.io/v1/{within}/networkpolicies"
     if workload["kind"] == "Deployment":
         wanted["sets"] = f"/apis/apps/v1/{within}/replicasets?{selector(labels)}"
-    for key, answer in {key: pool.submit(cluster.get, path) for key, path in wanted.items()}.items():
+    for key, answer in {
+        key: pool.submit(cluster.get, path) for key, path in wanted.items()
+    }.items():
         thing, why = answer.result()
         if why not in (None, "Forbidden"):
             raise CannotLook("cluster-unwell", f"It answers {why}.")
@@ -351,7 +522,13 @@ def pods_of(cluster, pool, within, facts):
     if workload["kind"] == "Deployment":
         facts["sets"] = owned(facts["sets"], workload)
     # Another application may have the same labels; what owns no pod here (a DeploymentConfig, what may not be read) keeps them all.
-    owners = facts["sets"] if workload["kind"] == "Deployment" else [workload] if workload["kind"] in ("StatefulSet", "DaemonSet", "ReplicaSet") else []
+    owners = (
+        facts["sets"]
+        if workload["kind"] == "Deployment"
+        else [workload]
+        if workload["kind"] in ("StatefulSet", "DaemonSet", "ReplicaSet")
+        else []
+    )
     if owners:
         mine = [pod for owner in owners for pod in owned(facts["pods"], owner)]
         facts["besides"], facts["pods"] = [p for p in facts["pods"] if p not in mine], mine
@@ -359,7 +536,12 @@ def pods_of(cluster, pool, within, facts):
 
 def pull_secrets(template, accounts):
     """(the pull secrets of a pod: those that it names, else its account's; [(account, secret)] of other accounts), without OpenShift's own."""
-    linked = [(a["metadata"]["name"], s["name"]) for a in accounts or [] for s in a.get("imagePullSecrets") or [] if not re.search(r"-dockercfg-[a-z0-9]{5}$", s["name"])]
+    linked = [
+        (a["metadata"]["name"], s["name"])
+        for a in accounts or []
+        for s in a.get("imagePullSecrets") or []
+        if not re.search(r"-dockercfg-[a-z0-9]{5}$", s["name"])
+    ]
     mine = template.get("serviceAccountName") or "default"
     named = [s["name"] for s in template.get("imagePullSecrets") or []]
     return named or [s for a, s in linked if a == mine], [(a, s) for a, s in linked if a != mine]
@@ -369,7 +551,9 @@ def read_secrets(cluster, pool, within, facts, template):
     """Only pull secrets are read: those that the pods name, else their account's, else other accounts'. Their tokens are not kept in the facts."""
     facts["used"], elsewhere = pull_secrets(template, facts["accounts"])
     names, logins = facts["used"] or [secret for _, secret in elsewhere], {}
-    answers = {n: pool.submit(cluster.get, f"/api/v1/{within}/secrets/{n}") for n in dict.fromkeys(names)}
+    answers = {
+        n: pool.submit(cluster.get, f"/api/v1/{within}/secrets/{n}") for n in dict.fromkeys(names)
+    }
     for name, answer in answers.items():
         secret, why = answer.result()
         if secret:
@@ -387,7 +571,10 @@ def named(template):
 
     def needs(kind, entry, key="name"):
         if entry and entry.get(key) and not entry.get("optional"):
-            found.setdefault((kind, entry[key]), []).extend([entry["key"]] if "key" in entry else [i["key"] for i in entry.get("items") or []])
+            found.setdefault((kind, entry[key]), []).extend(
+                [entry["key"]] if "key" in entry else [i["key"] for i in entry.get("items") or []]
+            )
+
     for container in (template.get("initContainers") or []) + template.get("containers", []):
         for source in container.get("envFrom") or []:
             needs("secret", source.get("secretRef"))
@@ -405,22 +592,40 @@ def named(template):
 
 def there_are(cluster, pool, within, template):
     """{(secret or configmap, name): whether it is there}, as far as that may be known, of those that a pod names; nothing in them is kept."""
-    answers = {(kind, name): pool.submit(cluster.raw, f"/api/v1/{within}/{kind}s/{name}") for kind, name, _ in named(template)}
-    return {thing: answer.result()[1] is None for thing, answer in answers.items() if answer.result()[1] in (None, "NotFound")}
+    answers = {
+        (kind, name): pool.submit(cluster.raw, f"/api/v1/{within}/{kind}s/{name}")
+        for kind, name, _ in named(template)
+    }
+    return {
+        thing: answer.result()[1] is None
+        for thing, answer in answers.items()
+        if answer.result()[1] in (None, "NotFound")
+    }
 
 
 def read_logs(cluster, pool, within, facts, most=4):
     """The logs of containers that fail; of one that runs and does not answer, the ports that it listens on, too."""
     wanted, ports = {}, {}
-    pods = sorted((p for p in facts["pods"] if not p["metadata"].get("deletionTimestamp")), key=lambda p: p["metadata"]["creationTimestamp"], reverse=True)
+    pods = sorted(
+        (p for p in facts["pods"] if not p["metadata"].get("deletionTimestamp")),
+        key=lambda p: p["metadata"]["creationTimestamp"],
+        reverse=True,
+    )
     for pod in pods:
         for container, previous in failing(pod):
             if len(wanted) < most:
-                place, key = f"/api/v1/{within}/pods/{pod['metadata']['name']}", f"{pod['metadata']['name']}/{container}"
-                wanted[key] = pool.submit(log, cluster, f"{place}/log?container={container}&tailLines=80", previous)
+                place, key = (
+                    f"/api/v1/{within}/pods/{pod['metadata']['name']}",
+                    f"{pod['metadata']['name']}/{container}",
+                )
+                wanted[key] = pool.submit(
+                    log, cluster, f"{place}/log?container={container}&tailLines=80", previous
+                )
                 statuses = {s["name"]: s for s in pod["status"].get("containerStatuses") or []}
                 if "running" in statuses.get(container, {}).get("state", {}):
-                    ports[key] = pool.submit(listening, cluster, within, pod["metadata"]["name"], container)
+                    ports[key] = pool.submit(
+                        listening, cluster, within, pod["metadata"]["name"], container
+                    )
     for pod, container in unproven(facts)[:1]:
         ports[f"{pod}/{container}"] = pool.submit(listening, cluster, within, pod, container)
     facts["logs"] = {key: answer.result() for key, answer in wanted.items()}
@@ -429,13 +634,30 @@ def read_logs(cluster, pool, within, facts, most=4):
 
 def leading(services, labels):
     """The Services that lead to pods with these labels."""
-    return [s for s in services or [] if s["spec"].get("selector") and all(labels.get(k) == v for k, v in s["spec"]["selector"].items())]
+    return [
+        s
+        for s in services or []
+        if s["spec"].get("selector")
+        and all(labels.get(k) == v for k, v in s["spec"]["selector"].items())
+    ]
 
 
 def target_of(port, containers):
     """The number of the port that a Service's port leads to; None for a name that no container has."""
     target = port.get("targetPort", port["port"])
-    return target if isinstance(target, int) else next((p["containerPort"] for c in containers for p in c.get("ports") or [] if p.get("name") == target), None)
+    return (
+        target
+        if isinstance(target, int)
+        else next(
+            (
+                p["containerPort"]
+                for c in containers
+                for p in c.get("ports") or []
+                if p.get("name") == target
+            ),
+            None,
+        )
+    )
 
 
 def unproven(facts):
@@ -444,11 +666,32 @@ def unproven(facts):
         return []
     containers = template_of(facts["workload"]).get("containers", [])
     probes = [((c.get("readinessProbe") or {}), c.get("ports") or []) for c in containers]
-    asked = {target_of({"port": 0, "targetPort": (p.get("httpGet") or p.get("tcpSocket") or {}).get("port", 0)}, [{"ports": ports}]) for p, ports in probes}
-    targets = {target_of(port, containers) for s in leading(facts["services"], pod_of(facts["workload"]).get("metadata", {}).get("labels") or {}) for port in s["spec"].get("ports") or [] if port.get("protocol", "TCP") == "TCP"}
+    asked = {
+        target_of(
+            {
+                "port": 0,
+                "targetPort": (p.get("httpGet") or p.get("tcpSocket") or {}).get("port", 0),
+            },
+            [{"ports": ports}],
+        )
+        for p, ports in probes
+    }
+    targets = {
+        target_of(port, containers)
+        for s in leading(
+            facts["services"], pod_of(facts["workload"]).get("metadata", {}).get("labels") or {}
+        )
+        for port in s["spec"].get("ports") or []
+        if port.get("protocol", "TCP") == "TCP"
+    }
     if not targets - asked - {None}:
         return []
-    return [(p["metadata"]["name"], containers[0]["name"]) for p in facts["pods"] if not p["metadata"].get("deletionTimestamp") and all(s.get("ready") for s in p["status"].get("containerStatuses") or [{}])]
+    return [
+        (p["metadata"]["name"], containers[0]["name"])
+        for p in facts["pods"]
+        if not p["metadata"].get("deletionTimestamp")
+        and all(s.get("ready") for s in p["status"].get("containerStatuses") or [{}])
+    ]
 
 
 def log(cluster, path, previous):
@@ -463,5 +706,19 @@ def log(cluster, path, previous):
 
 def listening(cluster, within, pod, container):
     """What a container listens on, from its own /proc: reading, though by `exec`; None where it has no `cat` or that is not allowed."""
-    status, text, _ = run(cluster.tool, *cluster.options, "-n", within.partition("/")[2], "exec", pod, "-c", container, "--", "cat", "/proc/net/tcp", "/proc/net/tcp6", seconds=1.5)
+    status, text, _ = run(
+        cluster.tool,
+        *cluster.options,
+        "-n",
+        within.partition("/")[2],
+        "exec",
+        pod,
+        "-c",
+        container,
+        "--",
+        "cat",
+        "/proc/net/tcp",
+        "/proc/net/tcp6",
+        seconds=1.5,
+    )
     return read_ports(text) if text else None

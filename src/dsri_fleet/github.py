@@ -34,7 +34,9 @@ def find_token():
     token = os.environ.get("GH_TOKEN") or os.environ.get("GITHUB_TOKEN")
     if not token and shutil.which("gh"):
         host = urllib.parse.urlsplit(address()).hostname.removeprefix("api.")
-        token = subprocess.run(["gh", "auth", "token", "--hostname", host], capture_output=True, text=True).stdout.strip()
+        token = subprocess.run(
+            ["gh", "auth", "token", "--hostname", host], capture_output=True, text=True
+        ).stdout.strip()
     return token or None
 
 
@@ -51,12 +53,22 @@ class Client:
         self.requests = 0
         self._lock, self._resume, self._stopped = threading.Lock(), 0.0, threading.Event()
         self._session = requests.Session()
-        self._session.trust_env = url.scheme == "https"  # a proxy of the environment's does not reach loopback
+        self._session.trust_env = (
+            url.scheme == "https"
+        )  # a proxy of the environment's does not reach loopback
         self._session.mount(self.api, requests.adapters.HTTPAdapter(pool_maxsize=64))
-        self._session.headers.update({"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28", "User-Agent": "dsri-fleet"})
+        self._session.headers.update(
+            {
+                "Accept": "application/vnd.github+json",
+                "X-GitHub-Api-Version": "2022-11-28",
+                "User-Agent": "dsri-fleet",
+            }
+        )
         if token:
             # Not a header of the session's: a .netrc would go before it.
-            self._session.auth = lambda request: request.headers.update({"Authorization": f"Bearer {token}"}) or request
+            self._session.auth = lambda request: (
+                request.headers.update({"Authorization": f"Bearer {token}"}) or request
+            )
 
     def stop(self):
         """Let nobody wait or ask any longer."""
@@ -93,20 +105,36 @@ class Client:
                 if not limited:
                     time.sleep(0.5 * 2 ** (attempt - 1))
                 continue
-            sso = "the token is not authorised for the organisation's single sign-on" if "X-GitHub-SSO" in answer.headers else None
-            raise Unreadable(sso or REFUSALS.get(answer.status_code, f"GitHub answers {answer.status_code}"), answer.status_code)
+            sso = (
+                "the token is not authorised for the organisation's single sign-on"
+                if "X-GitHub-SSO" in answer.headers
+                else None
+            )
+            raise Unreadable(
+                sso or REFUSALS.get(answer.status_code, f"GitHub answers {answer.status_code}"),
+                answer.status_code,
+            )
         raise Unreadable("the rate limit goes on refusing", 429)
 
     def _limit(self, answer, attempt):
         """Let all wait where the answer says that the limit is reached; whether this answer was refused for it."""
         # docs.github.com, REST API, rate limits: Retry-After first, else X-RateLimit-Reset where nothing remains, else a minute.
-        refused = answer.status_code == 429 or (answer.status_code == 403 and (
-            "Retry-After" in answer.headers or answer.headers.get("X-RateLimit-Remaining") == "0" or "secondary rate limit" in answer.text))
+        refused = answer.status_code == 429 or (
+            answer.status_code == 403
+            and (
+                "Retry-After" in answer.headers
+                or answer.headers.get("X-RateLimit-Remaining") == "0"
+                or "secondary rate limit" in answer.text
+            )
+        )
         after = answer.headers.get("Retry-After", "")
         until = None
         if refused and after.isdigit():
             until = time.time() + int(after)
-        elif answer.headers.get("X-RateLimit-Remaining") == "0" and answer.headers.get("X-RateLimit-Reset", "").isdigit():
+        elif (
+            answer.headers.get("X-RateLimit-Remaining") == "0"
+            and answer.headers.get("X-RateLimit-Reset", "").isdigit()
+        ):
             until = int(answer.headers["X-RateLimit-Reset"]) + 1
         elif refused:
             until = time.time() + 60 * 2 ** (attempt - 1)
@@ -118,7 +146,10 @@ class Client:
     def _wait(self):
         while (left := self._resume - time.time()) > 0:
             if left > self.longest_wait:
-                raise Exhausted(f"the rate limit ends at {time.strftime('%H:%M', time.localtime(self._resume))}: run again then", 429)
+                raise Exhausted(
+                    f"the rate limit ends at {time.strftime('%H:%M', time.localtime(self._resume))}: run again then",
+                    429,
+                )
             self.on_wait(self._resume)
             self._stopped.wait(min(left, 1))
             if self._stopped.is_set():

@@ -24,7 +24,9 @@ def names(text):
     """The repositories of a list: OWNER/NAME or an address on GitHub a line, `#` begins a comment. ValueError names a wrong line."""
     found = {}
     for number, line in enumerate(text.splitlines(), 1):
-        name = re.sub(r"^(https://|git@)github\.com[/:]|\.git$|/$", "", line.partition("#")[0].strip())
+        name = re.sub(
+            r"^(https://|git@)github\.com[/:]|\.git$|/$", "", line.partition("#")[0].strip()
+        )
         if name and not NAME.fullmatch(name):
             raise ValueError(f"line {number}: {line.strip()[:60]!r} is not OWNER/NAME")
         if name:
@@ -40,7 +42,9 @@ def of_owner(client, owner):
         if error.status != 404:
             raise
         repositories = list(client.pages(f"/users/{owner}/repos", type="owner"))
-    return sorted((r["full_name"] for r in repositories if not r["archived"] and not r["fork"]), key=str.lower)
+    return sorted(
+        (r["full_name"] for r in repositories if not r["archived"] and not r["fork"]), key=str.lower
+    )
 
 
 def template_of(address):
@@ -61,7 +65,13 @@ def update(pull):
 
 def read(client, name, template=TEMPLATE, listed=False):
     """A repository's row; what cannot be read is told in its `problem`. A `listed` one is known to be there."""
-    row = {"repository": name, "commit": None, "update": None, "pull_request": None, "problem": None}
+    row = {
+        "repository": name,
+        "commit": None,
+        "update": None,
+        "pull_request": None,
+        "problem": None,
+    }
     try:
         try:
             file = client.get(f"/repos/{name}/contents/.cruft.json")
@@ -80,7 +90,14 @@ def read(client, name, template=TEMPLATE, listed=False):
         if not re.fullmatch("[0-9a-f]{40}", commit):
             raise ValueError(commit)
         row["commit"] = commit
-        pulls = client.get(f"/repos/{name}/pulls", head=f"{name.partition('/')[0]}:{BRANCH}", state="all", sort="created", direction="desc", per_page=1)
+        pulls = client.get(
+            f"/repos/{name}/pulls",
+            head=f"{name.partition('/')[0]}:{BRANCH}",
+            state="all",
+            sort="created",
+            direction="desc",
+            per_page=1,
+        )
         if pulls:
             row.update(update=update(pulls[0]), pull_request=pulls[0]["html_url"])
     except Exhausted:
@@ -110,7 +127,13 @@ def read_all(client, repositories, state, template=TEMPLATE, listed=False, on_ro
                     row = done.result()
                     state.keep(row)
                 except Exhausted as error:
-                    row = {"repository": asked[done], "commit": None, "update": None, "pull_request": None, "problem": str(error)}
+                    row = {
+                        "repository": asked[done],
+                        "commit": None,
+                        "update": None,
+                        "pull_request": None,
+                        "problem": str(error),
+                    }
                 rows.append(row)
                 on_row(row)
         except BaseException:
@@ -125,7 +148,11 @@ class State:
     def __init__(self, path, longest_age, fresh=False):
         self.path, self.rows, self.reused = Path(path), {}, []
         now = time.time()
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() and not fresh else []
+        lines = (
+            self.path.read_text(encoding="utf-8").splitlines()
+            if self.path.exists() and not fresh
+            else []
+        )
         for line in lines:
             try:
                 read = json.loads(line)
@@ -135,7 +162,9 @@ class State:
                 continue  # the last line of a run that was ended while it wrote
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Only its owner may read which repositories there are.
-        self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
+        self._file = os.fdopen(
+            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        )
         for read in self.rows.values():
             self._write(read)
 
@@ -170,7 +199,11 @@ class Releases:
     """The template's releases and its history: for a commit its version, and the releases that it has not got."""
 
     def __init__(self, client, template=TEMPLATE):
-        tags = {tag["name"]: tag["commit"]["sha"] for tag in client.pages(f"/repos/{template}/tags") if version_key(tag["name"])}
+        tags = {
+            tag["name"]: tag["commit"]["sha"]
+            for tag in client.pages(f"/repos/{template}/tags")
+            if version_key(tag["name"])
+        }
         self.tags = dict(sorted(tags.items(), key=lambda tag: version_key(tag[0])))
         self._parents, self._history = {}, client.pages(f"/repos/{template}/commits")
         self._ancestors = {}
@@ -205,11 +238,23 @@ class Releases:
         versions, places = list(self.tags), {}
         for commit in set(commits):
             if commit in tagged:
-                places[commit] = (tagged[commit], len(versions) - 1 - versions.index(tagged[commit]))
+                places[commit] = (
+                    tagged[commit],
+                    len(versions) - 1 - versions.index(tagged[commit]),
+                )
             elif commit in self._parents:
                 newer = [tag for tag, sha in self.tags.items() if commit in self._behind(sha)]
                 older = [tag for tag, sha in self.tags.items() if sha in self._behind(commit)]
-                places[commit] = ((older[-1] + "+" if older else "before " + versions[0] if versions else "unreleased"), len(newer))
+                places[commit] = (
+                    (
+                        older[-1] + "+"
+                        if older
+                        else "before " + versions[0]
+                        if versions
+                        else "unreleased"
+                    ),
+                    len(newer),
+                )
             else:
                 places[commit] = (None, None)
         return places
@@ -222,4 +267,12 @@ def report(rows, releases):
         row["version"], row["behind"] = places.get(row["commit"], (None, None))
         if row["commit"] and not row["version"]:
             row["problem"] = f"commit {row['commit'][:7]} is not in the template's history"
-    return sorted(rows, key=lambda row: (not row["problem"], row["update"] != "conflicting", -(row["behind"] or 0), row["repository"].lower()))
+    return sorted(
+        rows,
+        key=lambda row: (
+            not row["problem"],
+            row["update"] != "conflicting",
+            -(row["behind"] or 0),
+            row["repository"].lower(),
+        ),
+    )

@@ -22,7 +22,11 @@ WORKFLOWS = ".github/workflows/"
 def within(path, places):
     """Whether a path is one of these, in one of these, or matches one with a `*`, as cruft's `skip` means it."""
     steps = [path, *map(str, PurePosixPath(path).parents)]
-    return any(fnmatch.fnmatchcase(step, place) if "*" in place else step == place.rstrip("/") for place in places for step in steps)
+    return any(
+        fnmatch.fnmatchcase(step, place) if "*" in place else step == place.rstrip("/")
+        for place in places
+        for step in steps
+    )
 
 
 @dataclasses.dataclass
@@ -30,12 +34,24 @@ class Outcome:
     """What is to be said of an update, by path."""
 
     merged: list = dataclasses.field(default_factory=list)
-    conflicts: dict = dataclasses.field(default_factory=dict)  # path: the file with its markers, or why there are none
-    taken: dict = dataclasses.field(default_factory=dict)  # what the template ships now: what stands there
-    removed: list = dataclasses.field(default_factory=list)  # not there any more, changed in the template
-    unshipped: list = dataclasses.field(default_factory=list)  # not in the template any more, changed here
-    left: list = dataclasses.field(default_factory=list)  # the owner's by agreement, changed in the template
-    held: dict = dataclasses.field(default_factory=dict)  # workflow file: its change, which this token may not push
+    conflicts: dict = dataclasses.field(
+        default_factory=dict
+    )  # path: the file with its markers, or why there are none
+    taken: dict = dataclasses.field(
+        default_factory=dict
+    )  # what the template ships now: what stands there
+    removed: list = dataclasses.field(
+        default_factory=list
+    )  # not there any more, changed in the template
+    unshipped: list = dataclasses.field(
+        default_factory=list
+    )  # not in the template any more, changed here
+    left: list = dataclasses.field(
+        default_factory=list
+    )  # the owner's by agreement, changed in the template
+    held: dict = dataclasses.field(
+        default_factory=dict
+    )  # workflow file: its change, which this token may not push
 
 
 class Merge:
@@ -44,20 +60,37 @@ class Merge:
     def __init__(self, repository, folder):
         self.top, self.dir = repository, folder / "merge.git"
         git("init", "-q", "--bare", str(self.dir))
-        objects = (Path(repository) / git("rev-parse", "--git-path", "objects", cwd=repository).strip()).resolve()
+        objects = (
+            Path(repository) / git("rev-parse", "--git-path", "objects", cwd=repository).strip()
+        ).resolve()
         (self.dir / "objects" / "info" / "alternates").write_text(f"{objects}\n", encoding="utf-8")
-        for key, value in {"user.name": "x", "user.email": "x", "core.autocrlf": "false", "core.quotePath": "false", "merge.conflictStyle": "diff3",
-                           "merge.directoryRenames": "false"}.items():
+        for key, value in {
+            "user.name": "x",
+            "user.email": "x",
+            "core.autocrlf": "false",
+            "core.quotePath": "false",
+            "merge.conflictStyle": "diff3",
+            "merge.directoryRenames": "false",
+        }.items():
             self.git("config", key, value)
 
     def git(self, *words, work=None, index=None, **options):
         """template.git in this git directory, with a work tree and an index of its own where given."""
         places = {"GIT_DIR": self.dir, "GIT_WORK_TREE": work, "GIT_INDEX_FILE": index}
-        return git(*words, cwd=work or self.dir, env={**os.environ, **{name: str(place) for name, place in places.items() if place}}, **options)
+        return git(
+            *words,
+            cwd=work or self.dir,
+            env={**os.environ, **{name: str(place) for name, place in places.items() if place}},
+            **options,
+        )
 
     def files(self, tree):
         """{path: (mode, kind, object)} of a tree: what the methods below call files."""
-        lines = (line.partition("\t") for line in self.git("ls-tree", "-r", "-z", tree).split("\0") if line)
+        lines = (
+            line.partition("\t")
+            for line in self.git("ls-tree", "-r", "-z", tree).split("\0")
+            if line
+        )
         return {path: tuple(what.split()) for what, _, path in lines}
 
     def of_folder(self, folder):
@@ -87,7 +120,9 @@ class Merge:
 
     def diff(self, old, new):
         """The patch, in bytes, from one tree to another, for `git apply`."""
-        return self.git("diff", "--binary", "--full-index", "--no-renames", old, new, encoding=None, errors=None)
+        return self.git(
+            "diff", "--binary", "--full-index", "--no-renames", old, new, encoding=None, errors=None
+        )
 
     def merge(self, base, mine, theirs, name, skip, same, may_write_workflows):
         """(the Outcome, the files) of bringing what changed from `base` to `theirs` into `mine`.
@@ -99,7 +134,10 @@ class Merge:
         for path in sorted({*base, *theirs}):
             stands = occupant(path, mine, folders, None if path in base else same)
             if path == ".cruft.json" or within(path, skip):
-                if path != ".cruft.json" and theirs.get(path) not in (base.get(path), mine.get(path)):
+                if path != ".cruft.json" and theirs.get(path) not in (
+                    base.get(path),
+                    mine.get(path),
+                ):
                     out.left.append(path)
             elif stands:
                 if path in theirs and theirs[path] not in (base.get(path), mine.get(path)):
@@ -139,7 +177,10 @@ class Merge:
             if result.get(path) == mine.get(path):
                 continue
             if path.startswith(WORKFLOWS) and not may_write_workflows:
-                only = [self.tree({path: files[path]} if path in files else {}) for files in (mine, result)]
+                only = [
+                    self.tree({path: files[path]} if path in files else {})
+                    for files in (mine, result)
+                ]
                 out.held[path] = self.diff(*only).decode("utf-8", "replace")
                 keep(path)
                 out.conflicts.pop(path, None)
@@ -152,10 +193,18 @@ class Merge:
 
     def _three_way(self, ours, theirs):
         """(the files, {path: ({stages in conflict}, what git says)}) of a merge; git-merge-tree(1), OUTPUT."""
-        done = subprocess.run(["git", "merge-tree", "--write-tree", "-z", ours, theirs], cwd=self.dir, env={**os.environ, "GIT_DIR": str(self.dir)},
-                              capture_output=True, encoding="utf-8", errors="surrogateescape")
+        done = subprocess.run(
+            ["git", "merge-tree", "--write-tree", "-z", ours, theirs],
+            cwd=self.dir,
+            env={**os.environ, "GIT_DIR": str(self.dir)},
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
         if done.returncode not in (0, 1):
-            raise Stopped(f"This needs git 2.38 or newer; {git('--version').strip()} says: {done.stderr.strip()}")
+            raise Stopped(
+                f"This needs git 2.38 or newer; {git('--version').strip()} says: {done.stderr.strip()}"
+            )
         tree, *rest = done.stdout.split("\0")
         conflicts = {}
         while rest and rest[0]:
@@ -164,12 +213,14 @@ class Merge:
         rest = rest[1:]
         while len(rest) > 1:
             count = int(rest[0])
-            paths, message = rest[1:1 + count], rest[2 + count]
-            rest = rest[3 + count:]
+            paths, message = rest[1 : 1 + count], rest[2 + count]
+            rest = rest[3 + count :]
             for path in paths:
                 if path in conflicts:
                     conflicts[path][1].append(message.strip())
-        return self.files(tree), {path: (stages, "\n".join(said)) for path, (stages, said) in conflicts.items()}
+        return self.files(tree), {
+            path: (stages, "\n".join(said)) for path, (stages, said) in conflicts.items()
+        }
 
 
 def occupant(path, mine, folders, same):
@@ -184,6 +235,9 @@ def occupant(path, mine, folders, same):
     if same is not None:
         for other in mine:
             place, other_name = posixpath.split(other)
-            if place == folder and (other_name.lower() == name.lower() or re.fullmatch(same.get(name, ""), other_name, re.IGNORECASE)):
+            if place == folder and (
+                other_name.lower() == name.lower()
+                or re.fullmatch(same.get(name, ""), other_name, re.IGNORECASE)
+            ):
                 return other
     return None

@@ -66,7 +66,9 @@ class Template:
     def commit(self, name):
         """The commit that a branch, a tag or a commit's number names, or None."""
         with contextlib.suppress(Stopped):
-            return self.git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+            return self.git(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
+            ).strip()
 
     def target(self, state, wanted=None):
         """(what to update to, its commit): `wanted`; else the branch that the repository follows; else the newest release;
@@ -75,9 +77,13 @@ class Template:
         if not wanted and follows and self.commit(f"refs/heads/{follows}"):
             wanted = follows
         if not wanted:
-            tags = filter(VERSION.fullmatch, self.git("tag", "--list", "--sort=-version:refname").split())
+            tags = filter(
+                VERSION.fullmatch, self.git("tag", "--list", "--sort=-version:refname").split()
+            )
             newest = next(tags, None)
-            if newest and self.git("merge-base", newest, state["commit"]).strip() == self.commit(newest):
+            if newest and self.git("merge-base", newest, state["commit"]).strip() == self.commit(
+                newest
+            ):
                 return follows, state["commit"]  # generated from what comes after that release
             wanted = newest
         found = self.commit(wanted or "HEAD")
@@ -101,19 +107,33 @@ class Template:
 
     def generate(self, commit, answers, folder):
         """(the folder with what the template makes of the answers, its whole context); Stopped with the hook's words where it refuses."""
-        from cookiecutter.exceptions import FailedHookException  # these take half a second, and most runs find nothing new
+        from cookiecutter.exceptions import (
+            FailedHookException,
+        )  # these take half a second, and most runs find nothing new
         from cruft import create
 
         with hushed() as said:
             try:
-                made = create(str(self.folder), folder, checkout=commit, default_config=True, extra_context={key: typed(value) for key, value in answers.items()})
+                made = create(
+                    str(self.folder),
+                    folder,
+                    checkout=commit,
+                    default_config=True,
+                    extra_context={key: typed(value) for key, value in answers.items()},
+                )
             except Exception as error:  # cookiecutter's, the hooks', Jinja's
                 words = said().partition("\nThis asks again")[0].strip()
                 if words and isinstance(error, FailedHookException):
-                    raise Stopped(f"{words}\n\nChange that answer in .cruft.json and commit it; the next update applies it. Nothing was changed.") from None
+                    raise Stopped(
+                        f"{words}\n\nChange that answer in .cruft.json and commit it; the next update applies it. Nothing was changed."
+                    ) from None
                 # An error of Jinja's carries the whole context.
-                raise Stopped(f"{type(error).__name__}: {str(error).partition(' Context: ')[0]}") from None
-        context = json.loads((made / ".cruft.json").read_text(encoding="utf-8"))["context"]["cookiecutter"]
+                raise Stopped(
+                    f"{type(error).__name__}: {str(error).partition(' Context: ')[0]}"
+                ) from None
+        context = json.loads((made / ".cruft.json").read_text(encoding="utf-8"))["context"][
+            "cookiecutter"
+        ]
         return Path(made), context
 
     def changes(self, old, new):
@@ -129,7 +149,11 @@ class Template:
 
 def sections(changelog):
     """The parts of a changelog (keepachangelog.com) below a heading of a version, those that say something."""
-    return [text.strip() for text in re.split(r"(?m)^(?=## )", changelog)[1:] if re.search(r"(?m)^[-*] ", text)]
+    return [
+        text.strip()
+        for text in re.split(r"(?m)^(?=## )", changelog)[1:]
+        if re.search(r"(?m)^[-*] ", text)
+    ]
 
 
 def answered(old, questions):
@@ -150,8 +174,10 @@ def answered(old, questions):
         elif isinstance(questions[key], list) and value not in questions[key]:
             after = renamed.get(key, {}).get(value)
             if after not in questions[key]:
-                raise Stopped(f"{key}: {value!r} is no longer offered; there is: {', '.join(map(str, questions[key]))}.\n"
-                              f"Put one of these in .cruft.json and commit it; the next update applies it. Nothing was changed.")
+                raise Stopped(
+                    f"{key}: {value!r} is no longer offered; there is: {', '.join(map(str, questions[key]))}.\n"
+                    f"Put one of these in .cruft.json and commit it; the next update applies it. Nothing was changed."
+                )
             answers[key] = after
             said.append(f"`{key}`: `{value}` is now `{after}`")
     return answers, said

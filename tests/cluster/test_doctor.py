@@ -20,29 +20,82 @@ from dsri_doctor.look import LISTS, Cluster, look  # noqa: E402
 
 VERDICTS = {
     # What is well
-    "control": [], "public": [], "named": [], "linked": [], "own-user": [], "whole": [], "run-ends": [],
+    "control": [],
+    "public": [],
+    "named": [],
+    "linked": [],
+    "own-user": [],
+    "whole": [],
+    "run-ends": [],
     # Pull secrets
-    "wrong": ["token-refused"], "stale": ["token-refused"], "nowhere": ["pull-secret-missing"], "elsewhere": ["pull-secret-missing"], "unlinked": ["pull-secret-not-linked"],
-    "opaque": ["pull-secret-type"], "dockerhub": ["pull-secret-registry"], "empty": ["pull-secret-token"], "fine-grained": ["pull-secret-token"],
+    "wrong": ["token-refused"],
+    "stale": ["token-refused"],
+    "nowhere": ["pull-secret-missing"],
+    "elsewhere": ["pull-secret-missing"],
+    "unlinked": ["pull-secret-not-linked"],
+    "opaque": ["pull-secret-type"],
+    "dockerhub": ["pull-secret-registry"],
+    "empty": ["pull-secret-token"],
+    "fine-grained": ["pull-secret-token"],
     # Images
-    "no-tag": ["image-missing"], "no-image": ["image-missing"], "capitals": ["image-name"], "no-registry": ["registry-unreachable"], "newer": ["image-missing"],
+    "no-tag": ["image-missing"],
+    "no-image": ["image-missing"],
+    "capitals": ["image-name"],
+    "no-registry": ["registry-unreachable"],
+    "newer": ["image-missing"],
     # What the project does not allow, or does not have
-    "fixed-user": ["security-context"], "fixed-group": ["security-context"], "no-account": ["no-account"], "no-resources": ["resources-missing"], "first-bare": ["resources-missing"], "no-limit": ["resources-missing"],
-    "too-much": ["maxima"], "over-quota": ["quota"], "too-many": ["no-room"], "no-class": ["claim-not-bound"], "no-claim": ["claim-missing"], "random-user": ["anyuid-lost"],
+    "fixed-user": ["security-context"],
+    "fixed-group": ["security-context"],
+    "no-account": ["no-account"],
+    "no-resources": ["resources-missing"],
+    "first-bare": ["resources-missing"],
+    "no-limit": ["resources-missing"],
+    "too-much": ["maxima"],
+    "over-quota": ["quota"],
+    "too-many": ["no-room"],
+    "no-class": ["claim-not-bound"],
+    "no-claim": ["claim-missing"],
+    "random-user": ["anyuid-lost"],
     # What the application does
-    "no-secret": ["config-missing"], "no-file": ["config-missing"], "memory": ["out-of-memory"], "no-read": ["permission"], "no-write": ["root-read-only"], "read-only": ["volume-read-only"],
-    "low-port": ["low-port"], "ends": ["crash"], "status-3": ["crash"], "other-processor": ["exec-format"], "no-program": ["command-missing"], "not-alive": ["liveness"],
-    "other-port": ["wrong-port"], "only-local": ["wrong-port"], "other-path": ["health-path"], "no-such-port": ["probe-port"], "run-fails": ["job-failed"],
+    "no-secret": ["config-missing"],
+    "no-file": ["config-missing"],
+    "memory": ["out-of-memory"],
+    "no-read": ["permission"],
+    "no-write": ["root-read-only"],
+    "read-only": ["volume-read-only"],
+    "low-port": ["low-port"],
+    "ends": ["crash"],
+    "status-3": ["crash"],
+    "other-processor": ["exec-format"],
+    "no-program": ["command-missing"],
+    "not-alive": ["liveness"],
+    "other-port": ["wrong-port"],
+    "only-local": ["wrong-port"],
+    "other-path": ["health-path"],
+    "no-such-port": ["probe-port"],
+    "run-fails": ["job-failed"],
     # The way to it, and its releases
-    "no-host": ["route-no-host"], "host-taken": ["route-refused"], "no-way": ["service-port"], "unprobed": ["service-port"], "other-labels": ["service-no-pods"], "off": ["scaled-down"], "paused": ["paused"],
+    "no-host": ["route-no-host"],
+    "host-taken": ["route-refused"],
+    "no-way": ["service-port"],
+    "unprobed": ["service-port"],
+    "other-labels": ["service-no-pods"],
+    "off": ["scaled-down"],
+    "paused": ["paused"],
     # Two at once, in the order in which to mend
-    "two-pulls": ["token-refused", "route-no-host"], "two-files": ["no-account", "claim-missing"], "two-rules": ["resources-missing", "security-context"],
-    "two-containers": ["image-missing", "out-of-memory"], "two-ways": ["crash", "service-port", "route-refused"], "two-secrets": ["resources-missing", "pull-secret-missing"],
+    "two-pulls": ["token-refused", "route-no-host"],
+    "two-files": ["no-account", "claim-missing"],
+    "two-rules": ["resources-missing", "security-context"],
+    "two-containers": ["image-missing", "out-of-memory"],
+    "two-ways": ["crash", "service-port", "route-refused"],
+    "two-secrets": ["resources-missing", "pull-secret-missing"],
 }
 
 
 def verdict(trials, case, **options):
-    facts = look("kubectl", trials.projects.get(case, PROJECT), trials.name(case), github=False, **options)
+    facts = look(
+        "kubectl", trials.projects.get(case, PROJECT), trials.name(case), github=False, **options
+    )
     return findings(facts)
 
 
@@ -64,13 +117,23 @@ def verdicts(trials):
     """The verdict on each case, once it is the expected one; the last one, if it never is."""
     newer = trials.name("newer")
     trials.ready("newer")
-    done = oc(PROJECT, "set", "image", f"deployment/{newer}", f"{newer}=ghcr.io/maastrichtu-ids/{trials.name('control')}:none-such")
+    done = oc(
+        PROJECT,
+        "set",
+        "image",
+        f"deployment/{newer}",
+        f"{newer}=ghcr.io/maastrichtu-ids/{trials.name('control')}:none-such",
+    )
     assert done.returncode == 0, done.stderr
     found, end = {}, time.monotonic() + 300
     with ThreadPoolExecutor(4) as pool, pytest.MonkeyPatch.context() as patch:
         patch.setattr("dsri_doctor.look.Cluster", Once)
         while time.monotonic() < end:
-            open_ = [case for case, wanted in VERDICTS.items() if case not in found or [f.name for f in found[case]] != wanted]
+            open_ = [
+                case
+                for case, wanted in VERDICTS.items()
+                if case not in found or [f.name for f in found[case]] != wanted
+            ]
             if not open_:
                 break
             Once.kept.clear()
@@ -84,7 +147,10 @@ def test_the_verdict(verdicts, case):
 
 
 def test_there_are_enough_situations():
-    assert len([case for case, names in VERDICTS.items() if len(names) == 1]) >= 25 and len([case for case, names in VERDICTS.items() if len(names) > 1]) >= 5
+    assert (
+        len([case for case, names in VERDICTS.items() if len(names) == 1]) >= 25
+        and len([case for case, names in VERDICTS.items() if len(names) > 1]) >= 5
+    )
 
 
 def test_each_row_of_the_table_has_findings_of_its_own():
@@ -107,11 +173,22 @@ def doctor(trials, tool, *words, cwd=None, **env):
     program = shutil.which("dsri-doctor", path=os.path.dirname(sys.executable))
     need(program, "dsri-doctor: pip install -e .")
     began, before = time.monotonic(), os.times()
-    done = run(program, *words, *(["--tool", tool] if tool else []), cwd=cwd, env={**trials.environment, **env})
+    done = run(
+        program,
+        *words,
+        *(["--tool", tool] if tool else []),
+        cwd=cwd,
+        env={**trials.environment, **env},
+    )
     took, after = time.monotonic() - began, os.times()
     # On a machine that has more to do, a look takes as long as the others let it: there what it does itself counts.
     if os.getloadavg()[0] > os.cpu_count():
-        took = after.children_user + after.children_system - before.children_user - before.children_system
+        took = (
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
+        )
     return done, took
 
 
@@ -124,9 +201,15 @@ def tool(request, trials):
 
 @pytest.mark.parametrize("case, status", [("control", 0), ("two-containers", 1)])
 def test_the_command(trials, verdicts, tool, case, status):
-    done, seconds = doctor(trials, tool, "--project", PROJECT, "--name", trials.name(case), "--json")
+    done, seconds = doctor(
+        trials, tool, "--project", PROJECT, "--name", trials.name(case), "--json"
+    )
     said = json.loads(done.stdout)
-    assert (done.returncode, [f["name"] for f in said["findings"]], said["tool"]) == (status, VERDICTS[case], tool)
+    assert (done.returncode, [f["name"] for f in said["findings"]], said["tool"]) == (
+        status,
+        VERDICTS[case],
+        tool,
+    )
     assert seconds < 3
 
 
@@ -138,18 +221,24 @@ def test_the_command_in_a_repository(trials, tool):
     assert done.returncode == 1 and "2 things to mend, in this order" in done.stdout.splitlines()[0]
     # Where GitHub's API can be asked, it says so of the token; elsewhere the registry's own answer has to do.
     assert re.search(r"1\. ghcr\.io refuses the token in the secret", done.stdout)
-    assert re.search("refuses the login itself|GitHub says that the token is wrong", " ".join(done.stdout.split()))
+    assert re.search(
+        "refuses the login itself|GitHub says that the token is wrong",
+        " ".join(done.stdout.split()),
+    )
     assert f"--docker-username={USER}" in done.stdout and "The Route" in done.stdout
     assert "none-such" not in done.stdout, "the token is shown"
     assert seconds < 3
 
 
-@pytest.mark.parametrize("words, env, status, says", [
-    (["--project", "none-such", "--name", "x"], {}, 1, "There is no project none-such"),
-    (["--project", PROJECT, "--name", "none-such"], {}, 1, "none-such is not deployed"),
-    (["--project", PROJECT, "--name", "x"], {"KUBECONFIG": "/none-such"}, 2, "not logged in"),
-    ([], {}, 2, "openshift cannot be read"),
-])
+@pytest.mark.parametrize(
+    "words, env, status, says",
+    [
+        (["--project", "none-such", "--name", "x"], {}, 1, "There is no project none-such"),
+        (["--project", PROJECT, "--name", "none-such"], {}, 1, "none-such is not deployed"),
+        (["--project", PROJECT, "--name", "x"], {"KUBECONFIG": "/none-such"}, 2, "not logged in"),
+        ([], {}, 2, "openshift cannot be read"),
+    ],
+)
 def test_where_there_is_nothing_to_look_at(trials, tmp_path, tool, words, env, status, says):
     done, _ = doctor(trials, tool, *words, cwd=tmp_path, **env)
     assert done.returncode == status and says in done.stdout, done
@@ -160,7 +249,18 @@ def test_an_older_image_is_told_from_the_newest(trials):
     case = "whole"
     assert [f.name for f in verdict(trials, case, ask_registry=True)] == []
     image = f"ghcr.io/maastrichtu-ids/{trials.name('control')}:latest"
-    newer = run("docker", "buildx", "build", "--builder", "default", "--load", "-t", image, "-", input=f"FROM {trials.images[0]}\nLABEL newer=yes\n")
+    newer = run(
+        "docker",
+        "buildx",
+        "build",
+        "--builder",
+        "default",
+        "--load",
+        "-t",
+        image,
+        "-",
+        input=f"FROM {trials.images[0]}\nLABEL newer=yes\n",
+    )
     assert newer.returncode == 0, newer.stderr
     assert run("docker", "push", "--quiet", image).returncode == 0
     found = verdict(trials, case, ask_registry=True)
@@ -178,9 +278,17 @@ def test_what_it_says_to_do_mends_it(trials, verdicts):
         for case in MENDED:
             for finding in verdicts[case]:
                 # What is no command is for people: an address, what to change in a file, the look at the publish run.
-                lines = [line.replace("GITHUB_USER", USER) for line in finding.mend if re.match(r" *(kubectl|stty|\() ", line) and "a classic token" not in line]
+                lines = [
+                    line.replace("GITHUB_USER", USER)
+                    for line in finding.mend
+                    if re.match(r" *(kubectl|stty|\() ", line) and "a classic token" not in line
+                ]
                 assert lines, finding
-                paste(terminal, "\n".join("    " + line for line in lines), *([("Token: ", READ)] if "Token: " in str(lines) else []))
+                paste(
+                    terminal,
+                    "\n".join("    " + line for line in lines),
+                    *([("Token: ", READ)] if "Token: " in str(lines) else []),
+                )
                 assert terminal.match[1] == "0", (case, lines)
     finally:
         terminal.close(force=True)
@@ -192,21 +300,39 @@ def test_what_it_says_to_do_mends_it(trials, verdicts):
 def test_it_changes_nothing(trials):
     """It is enough to be allowed to read."""
     name = trials.name("looker")
-    made = [("create", "serviceaccount", name), ("create", "rolebinding", name, "--clusterrole=view", f"--serviceaccount={PROJECT}:{name}")]
+    made = [
+        ("create", "serviceaccount", name),
+        ("create", "rolebinding", name, "--clusterrole=view", f"--serviceaccount={PROJECT}:{name}"),
+    ]
     try:
         for words in made:
             assert oc(PROJECT, *words).returncode == 0
         token = oc(PROJECT, "create", "token", name).stdout.strip()
 
         def may(what):
-            return run("kubectl", "--token", token, "auth", "can-i", "get", what, "-n", PROJECT).stdout.strip()
+            return run(
+                "kubectl", "--token", token, "auth", "can-i", "get", what, "-n", PROJECT
+            ).stdout.strip()
 
         until(lambda: may("pods") == "yes")  # the server learns of a new binding a moment later
         assert may("secrets") == "no"
         config = trials.folder / "looker"
-        config.write_text(re.sub(r"token: [^}\s]*", f"token: {token}", open(os.environ["KUBECONFIG"]).read()))
-        done, _ = doctor(trials, "kubectl", "--project", PROJECT, "--name", trials.name("two-containers"), "--json", KUBECONFIG=str(config))
+        config.write_text(
+            re.sub(r"token: [^}\s]*", f"token: {token}", open(os.environ["KUBECONFIG"]).read())
+        )
+        done, _ = doctor(
+            trials,
+            "kubectl",
+            "--project",
+            PROJECT,
+            "--name",
+            trials.name("two-containers"),
+            "--json",
+            KUBECONFIG=str(config),
+        )
         said = json.loads(done.stdout)
-        assert [f["name"] for f in said["findings"]] == VERDICTS["two-containers"] and "secrets" in said["notes"][-1], done
+        assert [f["name"] for f in said["findings"]] == VERDICTS[
+            "two-containers"
+        ] and "secrets" in said["notes"][-1], done
     finally:
         oc(PROJECT, "delete", "serviceaccount,rolebinding", name)

@@ -10,7 +10,19 @@ from conftest import BASE, FACTS, STACKS, as_the_cluster, bake, is_web, need, ru
 
 
 def build(folder, name, *options):
-    done = run("docker", "buildx", "build", "--builder", "default", "--provenance=mode=max", *options, "--load", "-t", name, str(folder))
+    done = run(
+        "docker",
+        "buildx",
+        "build",
+        "--builder",
+        "default",
+        "--provenance=mode=max",
+        *options,
+        "--load",
+        "-t",
+        name,
+        str(folder),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stderr
 
@@ -23,7 +35,9 @@ def check(repository, name):
 def image(docker, repository, stack):
     name = f"ghcr.io/maastrichtu-ids/test-{stack}:latest"
     # As a clone is where the umask is 077: nobody but its owner may read it.
-    modes = {path: path.stat().st_mode for path in repository.path.rglob("*") if not path.is_symlink()}
+    modes = {
+        path: path.stat().st_mode for path in repository.path.rglob("*") if not path.is_symlink()
+    }
     for path in modes:
         path.chmod(0o700 if path.is_dir() else 0o600)
     try:
@@ -38,7 +52,18 @@ def image(docker, repository, stack):
 def test_its_own_tests_pass(docker, repository, stack):
     if "AS test" not in (repository / "Dockerfile").read_text(encoding="utf-8"):
         pytest.skip(f"{stack} has no stage named test")
-    done = run("docker", "buildx", "build", "--builder", "default", "--target", "test", "--output", "type=cacheonly", str(repository.path))
+    done = run(
+        "docker",
+        "buildx",
+        "build",
+        "--builder",
+        "default",
+        "--target",
+        "test",
+        "--output",
+        "type=cacheonly",
+        str(repository.path),
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -46,7 +71,9 @@ def test_it_works_as_the_cluster_runs_it(image, repository, stack):
     tool("kubectl", "kubernetes.io/docs/tasks/tools")
     done = check(repository, image)
     what = "ready on port 8080" if is_web(stack) else "ended with status 0"
-    assert done.returncode == 0 and f"passed: {what} as user 1000650000:0" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and f"passed: {what} as user 1000650000:0" in done.stdout, (
+        done.stdout + done.stderr
+    )
     assert is_web(stack) or "3 of 3 done, 0 failed" in done.stdout, done.stdout
 
 
@@ -54,7 +81,10 @@ def test_it_works_as_the_cluster_runs_it(image, repository, stack):
 def test_it_ends_on_sigterm_as_any_user(image, stack, user):
     if not is_web(stack):
         pytest.skip(f"{stack} listens on no port; it has a test of its own")
-    with as_the_cluster(image, "--tmpfs", FACTS[stack].get("storage_path", "/data"), user=user) as (name, _):
+    with as_the_cluster(image, "--tmpfs", FACTS[stack].get("storage_path", "/data"), user=user) as (
+        name,
+        _,
+    ):
         run("docker", "stop", "--signal", "SIGTERM", "--time", "5", name)
         state = json.loads(run("docker", "inspect", name).stdout)[0]["State"]
         assert state["ExitCode"] in (0, 143), state
@@ -62,7 +92,10 @@ def test_it_ends_on_sigterm_as_any_user(image, stack, user):
 
 DEPENDENCIES = {  # stack: (a file of its source, what in the step that installs its dependencies is its own)
     "fastapi": ("app/page.html", "uv pip install --require-hashes -r requirements.txt"),
-    "jupyterlab": ("notebooks/start.ipynb", "pip install --require-hashes -r /srv/requirements.txt"),
+    "jupyterlab": (
+        "notebooks/start.ipynb",
+        "pip install --require-hashes -r /srv/requirements.txt",
+    ),
     "react": ("src/App.tsx", "npm ci"),
     "batch-job": ("app/work.py", "uv pip install --require-hashes -r requirements.txt"),
     "r-shiny": ("app.R", "xargs install2.r"),
@@ -106,7 +139,19 @@ def test_a_job_ends_on_sigterm_and_the_next_run_does_what_is_left(docker, tmp_pa
         (data / "inputs" / item).write_text("x", encoding="utf-8")
     for folder in (data, data / "inputs"):
         folder.chmod(0o777)
-    options = ["--user", user, "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/tmp", "--volume", f"{data}:/data"]
+    options = [
+        "--user",
+        user,
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+        "--read-only",
+        "--tmpfs",
+        "/tmp",
+        "--volume",
+        f"{data}:/data",
+    ]
     first = run("docker", "run", "--detach", *options, name).stdout.strip()
     try:
         until((data / "failures/slow.jsonl").exists, why=lambda: run("docker", "logs", first))
@@ -117,21 +162,45 @@ def test_a_job_ends_on_sigterm_and_the_next_run_does_what_is_left(docker, tmp_pa
         assert "slow.json" not in done and all(path.endswith(".json") for path in done)
         (data / "quick").touch()
         second = run("docker", "run", "--rm", *options, name)
-        assert second.returncode == 0 and "finished: 41 of 41 done, 0 failed" in second.stdout, second.stdout + second.stderr
+        assert second.returncode == 0 and "finished: 41 of 41 done, 0 failed" in second.stdout, (
+            second.stdout + second.stderr
+        )
         calls = (data / "calls").read_text(encoding="utf-8").split()
-        assert len(list((data / "results").iterdir())) == 41 and not list((data / "failures").iterdir())
+        assert len(list((data / "results").iterdir())) == 41 and not list(
+            (data / "failures").iterdir()
+        )
         assert sorted(calls) == sorted(["slow", "slow", *map(str, range(40))])
     finally:
         run("docker", "rm", "--force", first)
         # What another user wrote there, only that user may remove.
-        run("docker", "run", "--rm", *options, name, "rm", "-r", "/data/results", "/data/failures", "/data/calls")
+        run(
+            "docker",
+            "run",
+            "--rm",
+            *options,
+            name,
+            "rm",
+            "-r",
+            "/data/results",
+            "/data/failures",
+            "/data/calls",
+        )
         run("docker", "image", "rm", "--force", name)
 
 
 BROKEN_JOBS = {
-    "fails": ('CMD ["python3", "-c", "raise SystemExit(3)"]', "It ended by itself with status 3; a run that ends with another status than 0 has failed"),
-    "its root": ("CMD [\"python3\", \"-c\", \"open('/opt/x', 'w')\"]", "It writes to its own file system"),
-    "no such command": ('CMD ["none-such"]', "The command, or a file that it needs, is not in the image"),
+    "fails": (
+        'CMD ["python3", "-c", "raise SystemExit(3)"]',
+        "It ended by itself with status 3; a run that ends with another status than 0 has failed",
+    ),
+    "its root": (
+        'CMD ["python3", "-c", "open(\'/opt/x\', \'w\')"]',
+        "It writes to its own file system",
+    ),
+    "no such command": (
+        'CMD ["none-such"]',
+        "The command, or a file that it needs, is not in the image",
+    ),
     "no inputs": ("", "It ended by itself with status 2"),
     "does not end": ('CMD ["sleep", "300"]', "It did not end within 3 seconds"),
 }
@@ -150,7 +219,10 @@ def test_a_broken_job_is_stopped_and_told_why(docker, tmp_path, what):
             path.rmdir() if path.is_dir() else path.unlink()
     if "not end" in what:  # the others end by themselves, when the machine lets them
         script = made / "openshift/image.py"
-        script.write_text(re.sub("(?m)^DEADLINE = 120", "DEADLINE = 3", script.read_text(encoding="utf-8")), encoding="utf-8")
+        script.write_text(
+            re.sub("(?m)^DEADLINE = 120", "DEADLINE = 3", script.read_text(encoding="utf-8")),
+            encoding="utf-8",
+        )
     build(made.path, name)
     done = check(made, name)
     run("docker", "image", "rm", "--force", name)
@@ -158,17 +230,47 @@ def test_a_broken_job_is_stopped_and_told_why(docker, tmp_path, what):
 
 
 BROKEN = {
-    "root only": ("RUN printf '#!/bin/sh\\nchown 0:0 /tmp/x || { echo chown: Operation not permitted; exit 1; }\\n' > /run.sh && chmod +x /run.sh\nCMD [\"/run.sh\"]", "It needs root"),
-    "another port": ('CMD ["python3", "-m", "http.server", "8000"]', "It listens on 8000, not on 8080"),
-    "another port, without a shell's tools": ('RUN rm "$(command -v cat)"\nCMD ["python3", "-m", "http.server", "8000"]', "It listens on 8000, not on 8080"),
-    "a port below 1024": ('CMD ["python3", "-m", "http.server", "80"]', "It listens on a port below 1024"),
-    "its root": ("CMD [\"python3\", \"-c\", \"open('/opt/x', 'w')\"]", "It writes to its own file system"),
-    "a volume of the image": ("RUN mkdir -m 777 /state\nVOLUME /state\nCMD [\"python3\", \"-c\", \"open('/state/x', 'w')\"]", "It writes to its own file system"),
-    "fills tmp": ("CMD [\"python3\", \"-c\", \"f = open('/tmp/x', 'wb'); [f.write(b'x' * 2**20) for _ in range(600)]\"]", "It writes more to /tmp"),
-    "loopback only": ('CMD ["python3", "-m", "http.server", "8080", "--bind", "127.0.0.1"]', "It listens on 127.0.0.1:8080 only"),
+    "root only": (
+        "RUN printf '#!/bin/sh\\nchown 0:0 /tmp/x || { echo chown: Operation not permitted; exit 1; }\\n' > /run.sh && chmod +x /run.sh\nCMD [\"/run.sh\"]",
+        "It needs root",
+    ),
+    "another port": (
+        'CMD ["python3", "-m", "http.server", "8000"]',
+        "It listens on 8000, not on 8080",
+    ),
+    "another port, without a shell's tools": (
+        'RUN rm "$(command -v cat)"\nCMD ["python3", "-m", "http.server", "8000"]',
+        "It listens on 8000, not on 8080",
+    ),
+    "a port below 1024": (
+        'CMD ["python3", "-m", "http.server", "80"]',
+        "It listens on a port below 1024",
+    ),
+    "its root": (
+        'CMD ["python3", "-c", "open(\'/opt/x\', \'w\')"]',
+        "It writes to its own file system",
+    ),
+    "a volume of the image": (
+        'RUN mkdir -m 777 /state\nVOLUME /state\nCMD ["python3", "-c", "open(\'/state/x\', \'w\')"]',
+        "It writes to its own file system",
+    ),
+    "fills tmp": (
+        "CMD [\"python3\", \"-c\", \"f = open('/tmp/x', 'wb'); [f.write(b'x' * 2**20) for _ in range(600)]\"]",
+        "It writes more to /tmp",
+    ),
+    "loopback only": (
+        'CMD ["python3", "-m", "http.server", "8080", "--bind", "127.0.0.1"]',
+        "It listens on 127.0.0.1:8080 only",
+    ),
     "ends": ('CMD ["true"]', "It ended by itself with status 0"),
-    "no such command": ('CMD ["none-such"]', "The command, or a file that it needs, is not in the image"),
-    "health path gone": ('CMD ["python3", "-m", "http.server", "8080", "--directory", "/tmp"]', "The readiness probe's path /healthz answers status 404"),
+    "no such command": (
+        'CMD ["none-such"]',
+        "The command, or a file that it needs, is not in the image",
+    ),
+    "health path gone": (
+        'CMD ["python3", "-m", "http.server", "8080", "--directory", "/tmp"]',
+        "The readiness probe's path /healthz answers status 404",
+    ),
 }
 
 
@@ -177,9 +279,16 @@ def test_a_broken_image_is_stopped_and_told_why(docker, tmp_path, what):
     tool("kubectl", "kubernetes.io/docs/tasks/tools")
     lines, told = BROKEN[what]
     made = bake(tmp_path, stack="fastapi" if "health" in what else "own-dockerfile")
-    if told.startswith(("It listens", "The readiness")):  # the others end by themselves, when the machine lets them
+    if told.startswith(
+        ("It listens", "The readiness")
+    ):  # the others end by themselves, when the machine lets them
         manifest = made / "openshift/deployment.yaml"
-        manifest.write_text(manifest.read_text(encoding="utf-8").replace("failureThreshold: 60", "failureThreshold: 3"), encoding="utf-8")
+        manifest.write_text(
+            manifest.read_text(encoding="utf-8").replace(
+                "failureThreshold: 60", "failureThreshold: 3"
+            ),
+            encoding="utf-8",
+        )
     (tmp_path / "image").mkdir()
     (tmp_path / "image" / "Dockerfile").write_text(f"FROM {BASE}\n{lines}\n", encoding="utf-8")
     name = "ghcr.io/maastrichtu-ids/broken:" + re.sub("[^a-z0-9]+", "-", what)
@@ -207,11 +316,16 @@ def test_a_page_that_fails_behind_an_open_port_is_told(docker, tmp_path):
     made, name = bake(tmp_path, stack="own-dockerfile"), "ghcr.io/maastrichtu-ids/page-500:latest"
     (tmp_path / "image").mkdir()
     (tmp_path / "image" / "page.py").write_text(SERVES_500, encoding="utf-8")
-    (tmp_path / "image" / "Dockerfile").write_text(f'FROM {BASE}\nCOPY --chmod=755 page.py /\nCMD ["python3", "/page.py"]\n', encoding="utf-8")
+    (tmp_path / "image" / "Dockerfile").write_text(
+        f'FROM {BASE}\nCOPY --chmod=755 page.py /\nCMD ["python3", "/page.py"]\n', encoding="utf-8"
+    )
     build(tmp_path / "image", name)
     done = check(made, name)
     run("docker", "image", "rm", "--force", name)
-    assert done.returncode == 0 and "But / answers status 500. It writes to its own file system" in done.stdout, done.stdout + done.stderr
+    assert (
+        done.returncode == 0
+        and "But / answers status 500. It writes to its own file system" in done.stdout
+    ), done.stdout + done.stderr
 
 
 def test_what_a_users_dockerfile_copies_is_still_there(docker, tmp_path):
@@ -226,7 +340,12 @@ def test_what_a_users_dockerfile_copies_is_still_there(docker, tmp_path):
     build(mine, "ghcr.io/maastrichtu-ids/copies:latest")
     run("docker", "image", "rm", "--force", "ghcr.io/maastrichtu-ids/copies:latest")
     run("git", "init", "-q", cwd=mine)
-    assert run("git", "check-ignore", "data/table.csv", "dist/index.html", "fit.RData", cwd=mine).stdout == ""
+    assert (
+        run(
+            "git", "check-ignore", "data/table.csv", "dist/index.html", "fit.RData", cwd=mine
+        ).stdout
+        == ""
+    )
 
 
 def test_a_login_that_cannot_be_read_is_not_in_the_way(tmp_path, monkeypatch):
@@ -235,7 +354,9 @@ def test_a_login_that_cannot_be_read_is_not_in_the_way(tmp_path, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "login"))
     made = bake(tmp_path, repo_name="offline", openshift_project="offline")
     done = run(sys.executable, str(made / "openshift/image.py"), "rollout", "ghcr.io/a/b@sha256:c")
-    assert done.stdout == "oc -n offline set image deployment/offline offline=ghcr.io/a/b@sha256:c\n", done.stderr
+    assert (
+        done.stdout == "oc -n offline set image deployment/offline offline=ghcr.io/a/b@sha256:c\n"
+    ), done.stderr
 
 
 OWNER_S = """
@@ -251,18 +372,48 @@ def test_what_its_owner_added_to_the_manifests_is_there_in_the_run_test(docker, 
     made, name = bake(tmp_path, stack="own-dockerfile"), "ghcr.io/maastrichtu-ids/kg_demo.v1:owner"
     folder, manifest = made / "openshift", made / "openshift/deployment.yaml"
     text = manifest.read_text(encoding="utf-8")
-    (folder / "database.yaml").write_text(re.sub(r"(?s)  annotations:.*?\nspec:", "spec:", text, count=1).replace("kg-demo-v1", "a-database").replace("ghcr.io/maastrichtu-ids/kg_demo.v1", "quay.io/none"), encoding="utf-8")
-    text = text.replace("          env:\n", '          args: ["$(PORT)", "--directory", "/srv/pages"]\n          env:\n', 1)
-    text = text.replace("volumeMounts:\n", "volumeMounts:\n            - {name: pages, mountPath: /srv/pages}\n", 1).replace("volumes:\n", "volumes:\n        - {name: pages, configMap: {name: settings}}\n", 1)
-    text = text.replace("      containers:\n", "      initContainers:\n        - {name: prepare, image: quay.io/none}\n      containers:\n", 1)
+    (folder / "database.yaml").write_text(
+        re.sub(r"(?s)  annotations:.*?\nspec:", "spec:", text, count=1)
+        .replace("kg-demo-v1", "a-database")
+        .replace("ghcr.io/maastrichtu-ids/kg_demo.v1", "quay.io/none"),
+        encoding="utf-8",
+    )
+    text = text.replace(
+        "          env:\n",
+        '          args: ["$(PORT)", "--directory", "/srv/pages"]\n          env:\n',
+        1,
+    )
+    text = text.replace(
+        "volumeMounts:\n", "volumeMounts:\n            - {name: pages, mountPath: /srv/pages}\n", 1
+    ).replace("volumes:\n", "volumes:\n        - {name: pages, configMap: {name: settings}}\n", 1)
+    text = text.replace(
+        "      containers:\n",
+        "      initContainers:\n        - {name: prepare, image: quay.io/none}\n      containers:\n",
+        1,
+    )
     start, ready, live = text.partition("readinessProbe:\n")
-    ready += "            exec:\n              command: [grep, theirs, /srv/pages/page.html]\n" + live.split("port: http\n", 1)[1]
+    ready += (
+        "            exec:\n              command: [grep, theirs, /srv/pages/page.html]\n"
+        + live.split("port: http\n", 1)[1]
+    )
     manifest.write_text(start + ready, encoding="utf-8")
     kustomization = folder / "kustomization.yaml"
-    kustomization.write_text(kustomization.read_text(encoding="utf-8").replace("resources:\n", "resources:\n  - database.yaml\n") + OWNER_S, encoding="utf-8")
+    kustomization.write_text(
+        kustomization.read_text(encoding="utf-8").replace(
+            "resources:\n", "resources:\n  - database.yaml\n"
+        )
+        + OWNER_S,
+        encoding="utf-8",
+    )
     (tmp_path / "image").mkdir()
-    (tmp_path / "image" / "Dockerfile").write_text(f'FROM {BASE}\nENTRYPOINT ["python3", "-m", "http.server"]\n', encoding="utf-8")
+    (tmp_path / "image" / "Dockerfile").write_text(
+        f'FROM {BASE}\nENTRYPOINT ["python3", "-m", "http.server"]\n', encoding="utf-8"
+    )
     build(tmp_path / "image", name)
     done = check(made, name)
     run("docker", "image", "rm", "--force", name)
-    assert done.returncode == 0 and "passed: ready on port 8080" in done.stdout and "Not run here: prepare\n" in done.stdout, done.stdout + done.stderr
+    assert (
+        done.returncode == 0
+        and "passed: ready on port 8080" in done.stdout
+        and "Not run here: prepare\n" in done.stdout
+    ), done.stdout + done.stderr

@@ -17,7 +17,14 @@ TEXTS = {
     "description": "\\\" \\n </p> &amp; e\u0301 {# y #} %d ${x} 'a' #% if",
     "full_name": "Ångström \\'\"; quit() #",
 }
-INPUTS = {"measure": "bill_len", "species": ["Gentoo"], ".clientdata_output_plot_width": 600, ".clientdata_output_plot_height": 400, ".clientdata_output_plot_hidden": False, ".clientdata_pixelratio": 1}
+INPUTS = {
+    "measure": "bill_len",
+    "species": ["Gentoo"],
+    ".clientdata_output_plot_width": 600,
+    ".clientdata_output_plot_height": 400,
+    ".clientdata_output_plot_hidden": False,
+    ".clientdata_pixelratio": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,13 @@ class Texts(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
-        self.inside = dict(attributes).get("id") if tag in ("p", "small") else tag if tag in ("title", "h1") else self.inside
+        self.inside = (
+            dict(attributes).get("id")
+            if tag in ("p", "small")
+            else tag
+            if tag in ("title", "h1")
+            else self.inside
+        )
 
     def handle_endtag(self, tag):
         self.inside = None
@@ -73,7 +86,10 @@ def test_texts_arrive_whole_and_a_session_draws_what_is_chosen(image):
         with WebSocket(f"ws://{address}/websocket/") as socket:
             first = draw(socket, "init", INPUTS)
             second = draw(socket, "update", {"measure": "flipper_len"})
-            assert first["src"].startswith("data:image/png;base64,iVBOR") and second["src"] != first["src"]
+            assert (
+                first["src"].startswith("data:image/png;base64,iVBOR")
+                and second["src"] != first["src"]
+            )
             assert second["alt"] == "Body mass against flipper length (mm) of 123 penguins"
             run("docker", "stop", "--time", "5", name)
         assert json.loads(run("docker", "inspect", name).stdout)[0]["State"]["ExitCode"] == 0
@@ -91,13 +107,20 @@ def test_a_pod_that_has_shown_no_page_has_what_a_page_of_another_pod_asks_for(im
                 return get(address, "/healthz") == (200, "ok\n")
 
         until(healthy)
-        assert len(paths) > 5 and [path for path in paths if get(address, "/" + path)[0] != 200] == []
+        assert (
+            len(paths) > 5 and [path for path in paths if get(address, "/" + path)[0] != 200] == []
+        )
 
 
 def test_a_busy_r_is_healthy_and_ends_in_time(image, tmp_path):
     # R takes no interrupt while a program that it started runs, as in many a long computation.
-    (tmp_path / "slow.R").write_text("measured <- function(...) system('echo busy; sleep 60')\n", encoding="utf-8")
-    with as_the_cluster(image, "--volume", f"{tmp_path / 'slow.R'}:/srv/R/slow.R:ro") as (name, address):
+    (tmp_path / "slow.R").write_text(
+        "measured <- function(...) system('echo busy; sleep 60')\n", encoding="utf-8"
+    )
+    with as_the_cluster(image, "--volume", f"{tmp_path / 'slow.R'}:/srv/R/slow.R:ro") as (
+        name,
+        address,
+    ):
         with WebSocket(f"ws://{address}/websocket/") as socket:
             socket.send({"method": "init", "data": INPUTS})
             until(lambda: "busy" in run("docker", "logs", name).stdout)

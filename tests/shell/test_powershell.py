@@ -17,8 +17,12 @@ def printed(made, posix, monkeypatch, was_empty=True, added=()):
     monkeypatch.setenv("PWD", str(made.path.parent))
     use = hook("post_gen_project")
     use["POSIX"] = posix
-    text = use["steps"]((made / "openshift/README.md").read_text(encoding="utf-8"), was_empty, list(added))
-    return "\n".join(use["wrapped"](line)[4:] for line in text.splitlines() if line.startswith("    "))
+    text = use["steps"](
+        (made / "openshift/README.md").read_text(encoding="utf-8"), was_empty, list(added)
+    )
+    return "\n".join(
+        use["wrapped"](line)[4:] for line in text.splitlines() if line.startswith("    ")
+    )
 
 
 def powershell(code):
@@ -30,12 +34,26 @@ def powershell(code):
 
     def word(node):
         text = node.text.decode()
-        return re.sub("''", "'", text[1:-1]) if text[:1] == "'" else text[1:-1] if text[:1] == '"' else text
+        return (
+            re.sub("''", "'", text[1:-1])
+            if text[:1] == "'"
+            else text[1:-1]
+            if text[:1] == '"'
+            else text
+        )
 
     def walk(node):
         assert node.type != "ERROR" and not node.is_missing, f"{node.text.decode()!r} in\n{code}"
         if node.type == "command" and node.children[0].type == "command_name":
-            found.append([word(node.children[0])] + [word(c) for part in node.children[1:] for c in part.children if c.type != "command_argument_sep"])
+            found.append(
+                [word(node.children[0])]
+                + [
+                    word(c)
+                    for part in node.children[1:]
+                    for c in part.children
+                    if c.type != "command_argument_sep"
+                ]
+            )
         for child in node.children:
             walk(child)
 
@@ -59,26 +77,61 @@ def posix(code):
 
 @pytest.mark.parametrize("account", ["default", "anyuid"])
 def test_powershells_words_are_the_posix_words(tmp_path, monkeypatch, account, stack):
-    need(importlib.util.find_spec("tree_sitter_powershell"), "tree-sitter-powershell: pip install tree-sitter tree-sitter-powershell")
-    made = bake(tmp_path, stack=stack, service_account=account, email="a.b+c@example.org", pull_secret_name="a.b-c")
+    need(
+        importlib.util.find_spec("tree_sitter_powershell"),
+        "tree-sitter-powershell: pip install tree-sitter tree-sitter-powershell",
+    )
+    made = bake(
+        tmp_path,
+        stack=stack,
+        service_account=account,
+        email="a.b+c@example.org",
+        pull_secret_name="a.b-c",
+    )
     theirs = [c for c in powershell(printed(made, False, monkeypatch)) if c[0] not in WINDOWS_ONLY]
     # The one word that has to differ: each shell makes random digits in its own way.
-    ours = [[re.sub(r"=\$\(od .*\)$", "=$token", w) for w in c] for c in posix(printed(made, True, monkeypatch)) if c[0] not in POSIX_ONLY]
+    ours = [
+        [re.sub(r"=\$\(od .*\)$", "=$token", w) for w in c]
+        for c in posix(printed(made, True, monkeypatch))
+        if c[0] not in POSIX_ONLY
+    ]
     assert theirs == ours and len(ours) >= 11
     after = [block for blocks in later(made).values() for block in blocks]
-    theirs, ours = (words("\n".join(re.sub("(?m)^    ", "", block) for block in after if not mine(block)))
-                    for words, mine in ((powershell, lambda block: "stty" in block), (posix, lambda block: "Read-Host" in block)))
-    assert [c for c in theirs if c[0] not in WINDOWS_ONLY] == [c for c in ours if c[0] not in POSIX_ONLY] and len(ours) >= 4
+    theirs, ours = (
+        words("\n".join(re.sub("(?m)^    ", "", block) for block in after if not mine(block)))
+        for words, mine in (
+            (powershell, lambda block: "stty" in block),
+            (posix, lambda block: "Read-Host" in block),
+        )
+    )
+    assert [c for c in theirs if c[0] not in WINDOWS_ONLY] == [
+        c for c in ours if c[0] not in POSIX_ONLY
+    ] and len(ours) >= 4
 
 
 def test_powershell_takes_the_steps_for_a_repository_that_was_there(tmp_path, monkeypatch):
     made = bake(tmp_path)
     (made / ".git").mkdir()
-    added = [".dockerignore", "it's/a b.c", "openshift/image.py", *[f"folder/file{n}" for n in range(20)]]
-    assert powershell(printed(made, False, monkeypatch, False, added))[1] == ["git", "add", "-f", "--", *added]
+    added = [
+        ".dockerignore",
+        "it's/a b.c",
+        "openshift/image.py",
+        *[f"folder/file{n}" for n in range(20)],
+    ]
+    assert powershell(printed(made, False, monkeypatch, False, added))[1] == [
+        "git",
+        "add",
+        "-f",
+        "--",
+        *added,
+    ]
 
 
 @pytest.mark.parametrize("shell_is_posix", [True, False])
 def test_no_printed_line_is_long(tmp_path, monkeypatch, shell_is_posix, stack):
     made = bake(tmp_path, stack=stack)
-    assert all(len(line) <= 76 for line in printed(made, shell_is_posix, monkeypatch).splitlines() if "https://" not in line)
+    assert all(
+        len(line) <= 76
+        for line in printed(made, shell_is_posix, monkeypatch).splitlines()
+        if "https://" not in line
+    )

@@ -16,7 +16,13 @@ import time
 import urllib.parse
 from pathlib import Path
 
-PUBLIC = {"anchore", "astral-sh", "nginx", "rocker-org", "octo-public"}  # the base images', and one for the tests
+PUBLIC = {
+    "anchore",
+    "astral-sh",
+    "nginx",
+    "rocker-org",
+    "octo-public",
+}  # the base images', and one for the tests
 
 
 def encoded(data):
@@ -27,7 +33,9 @@ def granted(scope, may):
     """What a login ("w", "r" or None) gets of a scope such as repository:OWNER/NAME:pull,push."""
     kind, _, rest = scope.partition(":")
     name, _, actions = rest.rpartition(":")
-    allowed = {"w": {"pull", "push"}, "r": {"pull"}}.get(may, {"pull"} if name.partition("/")[0] in PUBLIC else set())
+    allowed = {"w": {"pull", "push"}, "r": {"pull"}}.get(
+        may, {"pull"} if name.partition("/")[0] in PUBLIC else set()
+    )
     return {"type": kind, "name": name, "actions": sorted(allowed & set(actions.split(",")))}
 
 
@@ -37,15 +45,38 @@ class Tokens(http.server.BaseHTTPRequestHandler):
         login, may = self.headers.get("Authorization"), None
         if login:
             password = base64.b64decode(login.partition(" ")[2]).decode().partition(":")[2]
-            may = {word: kind for kind, word in map(str.split, server.passwords.read_text().splitlines())}.get(password)
+            may = {
+                word: kind
+                for kind, word in map(str.split, server.passwords.read_text().splitlines())
+            }.get(password)
             if not may:
                 return self.reply(401, {"errors": [{"code": "DENIED", "message": "denied"}]})
         now = int(time.time())
-        header = {"typ": "JWT", "alg": "RS256", "x5c": [base64.b64encode(ssl.PEM_cert_to_DER_cert(server.certificate.read_text())).decode()]}
-        claims = {"iss": server.service, "aud": server.service, "sub": "", "iat": now, "nbf": now - 5, "exp": now + 300,
-                  "access": [granted(scope, may) for line in query.get("scope", []) for scope in line.split()]}
+        header = {
+            "typ": "JWT",
+            "alg": "RS256",
+            "x5c": [
+                base64.b64encode(ssl.PEM_cert_to_DER_cert(server.certificate.read_text())).decode()
+            ],
+        }
+        claims = {
+            "iss": server.service,
+            "aud": server.service,
+            "sub": "",
+            "iat": now,
+            "nbf": now - 5,
+            "exp": now + 300,
+            "access": [
+                granted(scope, may) for line in query.get("scope", []) for scope in line.split()
+            ],
+        }
         text = ".".join(encoded(json.dumps(part).encode()) for part in (header, claims))
-        signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", server.key], input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
+        signature = subprocess.run(
+            ["openssl", "dgst", "-sha256", "-sign", server.key],
+            input=text.encode(),
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
         self.reply(200, {"token": f"{text}.{encoded(signature)}", "expires_in": 300})
 
     def do_POST(self):  # the OAuth form of the question; clients then ask by GET
@@ -67,7 +98,9 @@ def main(address, service, folder, passwords):
         server.certificate, server.key = Path(folder) / "certificate.pem", Path(folder) / "key.pem"
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(server.certificate, server.key)
-        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
         server.serve_forever()
 
 
