@@ -1,5 +1,6 @@
-"""Whether what the template pins is what it says: the commit of an action is that of the version in its comment, and a base image's
-name is there for linux/amd64. It asks GitHub and the registries, so it runs by schedule (.github/workflows/pins.yml), not with the tests.
+"""Whether what the template counts on is what it says: the commit of an action is that of the version in its comment, a base
+image's name is there for linux/amd64, and GitHub's runner has the programs that the workflows call (runner.py). It asks GitHub
+and the registries, so it runs by schedule (.github/workflows/pins.yml), not with the tests.
 
     python tools/pins.py
 
@@ -9,10 +10,15 @@ Exit status: 0 all agree, 1 something does not, 2 something could not be asked.
 import concurrent.futures
 import re
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Optional
 
 import requests
 
+import runner
 from dsri_fleet.github import Client, Unreadable, find_token
 
 TEMPLATE = Path(__file__).resolve().parent.parent
@@ -126,35 +132,56 @@ def wrong_image(session, image):
     return None
 
 
+def wrong_runner(client):
+    """What GitHub's runner lacks of what the workflows call (runner.yaml), or None."""
+    needed = runner.needs()
+    try:
+        software = runner.published_list(client, needed.label)
+    except runner.Changed as error:
+        return f"cannot be compared with what GitHub runs: {error}"
+    problems = [runner.wrong_program(software, program) for program in needed.programs]
+    return "; ".join(problem for problem in problems if problem) or None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question to GitHub or a registry: what it is about, where that stands, how to ask it (the answer is what is wrong)."""
+
+    what: str
+    where: list[str]
+    ask: Callable[[], Optional[str]]
+
+
+def checks(actions, images):
+    """Every check that the pins ask for, and that of the runner."""
+    client, session = Client(find_token()), requests.Session()
+    made = []
+    for (action, commit, version), where in actions.items():
+        name = f"{action}@{commit}" if commit else action
+        name += f" # {version}" if version else ""
+        made.append(Check(name, where, partial(wrong_action, client, action, commit, version)))
+    for image, where in images.items():
+        made.append(Check(image, where, partial(wrong_image, session, image)))
+    table = f"tools/{runner.NEEDS.name}"
+    made.append(Check(runner.needs().label, [table], partial(wrong_runner, client)))
+    return made
+
+
 def main():
     actions, images = found(TEMPLATE)
-    client, session = Client(find_token()), requests.Session()
-    checks = {
-        f"{'@'.join(filter(None, pin[:2]))}{' # ' + pin[2] if pin[2] else ''}": (
-            wrong_action,
-            (client, *pin),
-            where,
-        )
-        for pin, where in actions.items()
-    }
-    checks.update(
-        {image: (wrong_image, (session, image), where) for image, where in images.items()}
-    )
     status = 0
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        asked = {
-            what: pool.submit(check, *arguments) for what, (check, arguments, _) in checks.items()
-        }
-        for what, answer in asked.items():
-            try:
-                wrong, worst = answer.result(), 1
-            except (Unreadable, requests.RequestException, KeyError, ValueError) as error:
-                wrong, worst = f"could not be asked: {error}", 2
-            if wrong:
-                status = max(status, worst)
-                print(
-                    f"- `{what}` {wrong}\n" + "".join(f"  - {where}\n" for where in checks[what][2])
-                )
+        asked = [(check, pool.submit(check.ask)) for check in checks(actions, images)]
+    for check, answer in asked:
+        try:
+            wrong, worst = answer.result(), 1
+        except (Unreadable, requests.RequestException, KeyError, ValueError) as error:
+            wrong, worst = f"could not be asked: {error}", 2
+        if wrong:
+            status = max(status, worst)
+            print(f"- `{check.what}` {wrong}")
+            for where in check.where:
+                print(f"  - {where}")
     print(f"{len(actions)} pins of actions and {len(images)} base images asked.")
     return status
 

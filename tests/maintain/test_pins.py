@@ -1,11 +1,13 @@
 """The check of pins, against a stand-in of GitHub's API and of a registry that wants a token, as ghcr.io and quay.io do."""
 
+import base64
 import os
 import re
 import shutil
 
 import pins
 import pytest
+import runner
 import yaml
 from conftest import TEMPLATE, run, tool
 from standin import Handler, served
@@ -32,6 +34,28 @@ IMAGES = {
     "octo/single/manifests/1": (pins.MANIFEST[0], {"config": {"digest": "x"}}),
     "octo/single/blobs/x": ("application/json", AMD64),
 }
+
+
+def contents(text):
+    """A file, as GitHub's API gives it."""
+    return {"encoding": "base64", "content": base64.b64encode(text.encode()).decode()}
+
+
+SOFTWARE = "".join(
+    f"- {program.listed} {program.had}\n"
+    for program in runner.needs().programs
+    if program.name != "curl"
+)
+GITHUB["/repos/actions/runner-images/contents/README.md"] = contents(
+    """| Image | Architecture | YAML Label | Included Software |
+| Ubuntu 26.04 | x64 | `ubuntu-latest` or `ubuntu-26.04` | [ubuntu-26.04] |
+| Ubuntu 24.04 | x64 | `ubuntu-24.04` | [ubuntu-24.04] |
+[ubuntu-26.04]: https://github.com/actions/runner-images/blob/main/images/ubuntu/Ubuntu2604-Readme.md
+[ubuntu-24.04]: https://github.com/actions/runner-images/blob/main/images/ubuntu/Ubuntu2404-Readme.md
+"""
+)
+LIST = "/repos/actions/runner-images/contents/images/ubuntu/Ubuntu2604-Readme.md"
+GITHUB[LIST] = contents(SOFTWARE + "| curl    | 8.18.0-1ubuntu2.3 |\n")
 
 
 class Stand(Handler):
@@ -148,6 +172,47 @@ def test_what_could_not_be_asked_is_neither_right_nor_wrong(asked):
         and "ghcr.io answers 503" in text
         and "which is" in text
     )
+
+
+@pytest.mark.parametrize(
+    "path, text, words",
+    [
+        (
+            LIST,
+            SOFTWARE.replace("jq 1.8.1", "jq 1.5") + "- Docker-Buildx\n",
+            [
+                "jq is 1.5 there, and the workflows need 1.6 or newer",
+                "curl is not in the list of its software",
+            ],
+        ),
+        (LIST, "", ["docker is not in the list of its software"]),
+        (
+            "/repos/actions/runner-images/contents/README.md",
+            "| Ubuntu 28.04 | x64 | `ubuntu-28.04` | [ubuntu-28.04] |",
+            ["actions/runner-images names no image for ubuntu-latest"],
+        ),
+        (
+            "/repos/actions/runner-images/contents/README.md",
+            "| Ubuntu 28.04 | x64 | `ubuntu-latest` | [ubuntu-28.04] |",
+            ["actions/runner-images has no link to the list of ubuntu-latest's image"],
+        ),
+    ],
+)
+def test_a_runner_that_lacks_something_is_said(asked, monkeypatch, path, text, words):
+    monkeypatch.setitem(GITHUB, path, contents(text))
+    status, said = asked()
+    assert status == 1
+    assert "- `ubuntu-latest` " in said
+    assert "  - tools/runner.yaml\n" in said
+    for word in words:
+        assert word in said
+
+
+def test_a_list_that_cannot_be_read_is_neither_right_nor_wrong(asked, monkeypatch):
+    monkeypatch.delitem(GITHUB, LIST)
+    status, said = asked()
+    assert status == 2
+    assert "`ubuntu-latest` could not be asked" in said
 
 
 def test_every_pin_of_the_template_is_found():

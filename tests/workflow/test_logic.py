@@ -5,14 +5,16 @@ what it was given. Naming the image stays, by the action's own code where ACTION
 """
 
 import json
-import re
 from collections import namedtuple
 
 import pytest
 import yaml
 from conftest import bake, committed, run, tool
-from test_workflow import API, PUBLISH, action
+from steps import PUBLISH
+from test_workflow import API, local_actions
 
+# What decides on the names is run as it is.
+NAMING = ("Name the image", "Name its tags")
 NOTE = "jq -cn '$ENV' >> \"$NOTES\""
 SECRETS = {"GITHUB_TOKEN": "token-of-the-run", "GHCR_PUSH_TOKEN": "token-of-a-person"}
 Done = namedtuple("Done", "jobs steps tags given group cancel text")
@@ -35,7 +37,7 @@ def noted(workflow):
             "run": NOTE,
         }
         for number, step in enumerate(job["steps"]):
-            if "docker/metadata-action" not in step.get("uses", ""):
+            if step["name"] not in NAMING:
                 given = {"INPUT_" + name: value for name, value in step.get("with", {}).items()}
                 job["steps"][number] = {
                     **{k: step[k] for k in ("name", "id", "if") if k in step},
@@ -44,7 +46,7 @@ def noted(workflow):
                 }
         job["steps"].insert(0, start)
         for step in job["steps"]:
-            if "run" in step:
+            if step.get("run") == NOTE:
                 step["env"]["JOB"] = key
     return made
 
@@ -99,9 +101,6 @@ def publish(tmp_path_factory):
                 }
             )
         )
-        uses = next(
-            re.finditer(r"docker/metadata-action@\w+", PUBLISH.read_text(encoding="utf-8"))
-        )[0]
         settings = [f"--env={setting}" for setting in (f"NOTES={notes}", *environment)]
         done = run(
             act,
@@ -111,9 +110,8 @@ def publish(tmp_path_factory):
             "-e",
             str(folder / "event.json"),
             "-P",
-            "ubuntu-24.04=-self-hosted",
-            "--local-repository",
-            f"{uses}={action(uses)}",
+            "ubuntu-latest=-self-hosted",
+            *local_actions(PUBLISH),
             *API,
             *settings,
             *[part for name in secrets for part in ("-s", f"{name}={SECRETS[name]}")],

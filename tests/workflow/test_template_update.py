@@ -5,13 +5,12 @@ The repository is pushed to a local one, the template is published in another; G
 
 import json
 import os
-import re
 import sys
 
 import pytest
 from conftest import ADDRESS, STAGED, TEMPLATE, bake, committed, run, tool
 from standin import Handler, served
-from test_workflow import action
+from test_workflow import local_actions
 
 WORKFLOW = STAGED / "every/.github/workflows/template-update.yml"
 PULLS = "/repos/octocat/kg/pulls"
@@ -66,10 +65,6 @@ class Hosted:
         """(exit status, log)"""
         (self.tmp / "artifacts").mkdir(exist_ok=True)
         self.api.token = secret or "t0ken"
-        options = [
-            f"--local-repository={uses}={action(uses)}"
-            for uses in set(re.findall(r"uses: (\S+)", WORKFLOW.read_text(encoding="utf-8")))
-        ]
         env = {
             "GITHUB_REPOSITORY": "octocat/kg",
             "GITHUB_REPOSITORY_OWNER": "octocat",
@@ -84,8 +79,8 @@ class Hosted:
             "-W",
             ".github/workflows/template-update.yml",
             "-P",
-            "ubuntu-24.04=-self-hosted",
-            *options,
+            "ubuntu-latest=-self-hosted",
+            *local_actions(WORKFLOW),
             "-s",
             "GITHUB_TOKEN=t0ken",
             *(["-s", f"TEMPLATE_UPDATE_TOKEN={secret}"] if secret else []),

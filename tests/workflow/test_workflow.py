@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BASE, STAGED, bake, committed, is_web, need, run, tool
+from conftest import BASE, bake, committed, is_web, need, run, tool
+from steps import PUBLISH
 
 USER, TOKEN, READ = (os.environ.get("GHCR_" + name, "") for name in ("USER", "TOKEN", "READ_TOKEN"))
 API = (
@@ -21,14 +22,24 @@ API = (
     else []
 )
 STAND_INS = Path(__file__).with_name("actions")
-PUBLISH = STAGED / "every" / ".github" / "workflows" / "publish.yml"
 
 
-def action(uses):
-    """The folder with the code that is run for a step's `uses`."""
-    name = uses.partition("@")[0].replace("/", "+")
+def stand_in(uses):
+    """The folder in `actions` that stands in for the repository of a step's `uses`."""
+    return STAND_INS / "+".join(uses.partition("@")[0].split("/")[:2])
+
+
+def local_actions(workflow):
+    """act's options that give it, for every action of a workflow, the code to run."""
     mirror = Path(os.environ.get("ACTIONS_MIRROR") or STAND_INS)
-    return (mirror if (mirror / name).is_dir() else STAND_INS) / name
+    options = []
+    for uses in sorted(set(re.findall(r"uses: (\S+)", workflow.read_text(encoding="utf-8")))):
+        folder = stand_in(uses)
+        if (mirror / folder.name).is_dir():
+            folder = mirror / folder.name
+        repository = folder.name.replace("+", "/")
+        options.append(f"--local-repository={repository}@{uses.partition('@')[2]}={folder}")
+    return options
 
 
 @pytest.fixture
@@ -74,9 +85,6 @@ def repository(docker, tmp_path):
             },
         }
         (tmp_path / "event.json").write_text(json.dumps(payload), encoding="utf-8")
-        options = []
-        for uses in set(re.findall(r"uses: (\S+)", PUBLISH.read_text(encoding="utf-8"))):
-            options += ["--local-repository", f"{uses}={action(uses)}"]
         done = run(
             act,
             event,
@@ -85,8 +93,8 @@ def repository(docker, tmp_path):
             "-e",
             str(tmp_path / "event.json"),
             "-P",
-            "ubuntu-24.04=-self-hosted",
-            *options,
+            "ubuntu-latest=-self-hosted",
+            *local_actions(PUBLISH),
             "-s",
             f"GITHUB_TOKEN={token}",
             *[part for secret in secrets for part in ("-s", secret)],
@@ -230,21 +238,102 @@ def test_a_public_repository_signs_the_digest_that_was_published(repository):
     assert status == 0 and f"signed {made.image}@{digest(made.image + ':latest')}" in log, log
 
 
-def test_every_action_has_its_stand_in():
-    jobs = [
-        job
-        for workflow in PUBLISH.parent.glob("*.yml")
-        for job in yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values()
+DATED = f"""FROM {BASE} AS dependencies
+RUN date +%s%N > /dependencies
+
+FROM dependencies AS test
+RUN date +%s%N > /tools
+COPY note.txt /note
+
+FROM dependencies
+COPY note.txt /note
+USER 1001:0
+CMD ["python3", "-m", "http.server", "8080"]
+"""
+PULL_REQUEST = {
+    "event": "pull_request",
+    "number": 7,
+    "pull_request": {"number": 7, "head": {"ref": "x", "sha": "0" * 40}, "base": {"ref": "trunk"}},
+}
+
+
+def dated(made):
+    """Let what the image depends on be different each time that it is built."""
+    (made / "Dockerfile").write_text(DATED, encoding="utf-8")
+    (made / "note.txt").write_text("first\n", encoding="utf-8")
+
+
+def dependencies(image):
+    """The digest of the layer with the date, in the image of a tag."""
+    entry = index(image)["manifests"][0]
+    name = image.rpartition(":")[0]
+    return index(f"{name}@{entry['digest']}")["layers"][-2]["digest"]
+
+
+def on_a_new_runner(made, text):
+    """Change the source, and let Docker forget what it built: where the next job runs, it was never built."""
+    (made / "note.txt").write_text(text, encoding="utf-8")
+    committed(made.path)
+    assert run("docker", "buildx", "prune", "--all", "--force").returncode == 0
+
+
+def test_a_change_of_the_source_reuses_the_dependencies_until_a_run_by_hand(repository):
+    made = repository(dated, stack="own-dockerfile")
+    layers = []
+    for text, event in (("first", "push"), ("second", "push"), ("third", "workflow_dispatch")):
+        on_a_new_runner(made, text)
+        status, log = repository.publish(made, event)
+        assert status == 0, log
+        layers.append(dependencies(f"{made.image}:latest"))
+    assert layers[0] == layers[1], "reused"
+    assert layers[1] != layers[2], "a run by hand builds from nothing"
+    on_a_new_runner(made, "fourth")
+    status, log = repository.publish(made)
+    assert status == 0, log
+    assert dependencies(f"{made.image}:latest") == layers[2], "and is what later runs reuse"
+
+
+def test_only_the_default_branch_keeps_layers(repository):
+    made = repository(dated, stack="own-dockerfile")
+    tags = [f"{made.image}:buildcache", f"{made.image}:buildcache-test"]
+    others = [
+        ("push", {"ref": "refs/tags/v1.2.3"}),
+        ("workflow_dispatch", {"ref": "refs/heads/idea"}),
+        (PULL_REQUEST["event"], PULL_REQUEST),
     ]
+    for event, payload in others:
+        more = {key: value for key, value in payload.items() if key != "event"}
+        status, log = repository.publish(made, event, **more)
+        assert status == 0, log
+        assert [digest(tag) for tag in tags] == [None, None], event
+    status, log = repository.publish(made)
+    assert status == 0, log
+    assert None not in [digest(tag) for tag in tags]
+
+
+def test_a_registry_that_takes_no_layers_does_not_fail_a_run_that_has_published(repository):
+    made = repository(dated, stack="own-dockerfile")
+    script = made / ".github/workflows/publish.yml"
+    text = script.read_text(encoding="utf-8")
+    script.write_text(text.replace("ref=$IMAGE:buildcache$1", "ref=127.0.0.1:1/kept$1"))
+    committed(made.path)
+    status, log = repository.publish(made)
+    assert digest(f"{made.image}:latest"), log
+    assert status == 0, log
+    assert "::warning::The layers were not kept" in log
+
+
+def test_every_action_has_its_stand_in():
+    workflows = [
+        yaml.safe_load(workflow.read_text(encoding="utf-8"))
+        for workflow in PUBLISH.parent.glob("*.yml")
+    ]
+    jobs = [job for workflow in workflows for job in workflow["jobs"].values()]
     for step in [step for job in jobs for step in job["steps"] if "uses" in step]:
-        stand_in = yaml.safe_load(
-            (STAND_INS / step["uses"].partition("@")[0].replace("/", "+") / "action.yml").read_text(
-                encoding="utf-8"
-            )
+        inside = step["uses"].partition("@")[0].split("/")[2:]
+        description = stand_in(step["uses"]).joinpath(*inside, "action.yml")
+        known = yaml.safe_load(description.read_text(encoding="utf-8")).get("inputs", {})
+        given = set(step.get("with", {}))
+        assert given - {"persist-credentials", "fetch-depth", "lfs", "submodules"} <= set(known), (
+            step["uses"]
         )
-        assert set(step.get("with", {})) - {
-            "persist-credentials",
-            "fetch-depth",
-            "lfs",
-            "submodules",
-        } <= set(stand_in.get("inputs", {})), step["uses"]

@@ -54,7 +54,10 @@ def main():
     ]
     # An image's tag begins with a word character and holds word characters, dots and hyphens (OCI distribution).
     names = dict.fromkeys(re.sub(r"[^a-zA-Z0-9._-]+", "-", name) for name in made if name)
-    tags = [f"{os.environ['IMAGES'].strip().lower()}:{name}" for name in names]
+    image = os.environ["IMAGES"].strip().lower()
+    if not image:
+        raise SystemExit("the real one gives tags without an image, which no step can use")
+    tags = [f"{image}:{name}" for name in names]
     print("tags<<end", *tags, "end", sep="\n")
     print(
         "labels=org.opencontainers.image.source=https://github.com/"
