@@ -4,7 +4,7 @@
 
 It runs the generated publish.yml twice with act, on a Docker that is emptied before each run, and adds the time that the
 cache's own layers take at 50 MB/s, since a registry on this machine moves them for nothing. It needs what tests/workflow
-needs, and DELETES all images, containers and build caches of the Docker it uses.
+needs (GHCR_USER and so on), and DELETES all images, containers and build caches of the Docker it uses.
 
 Printed for each stack: the seconds of both runs, without and with the transfers; the second run over the first; the bytes
 that the first run adds to the registry for the cache alone; the time in which the step that does so is done.
@@ -25,6 +25,7 @@ import conftest  # noqa: E402
 from steps import PUBLISH  # noqa: E402
 from test_workflow import API, TOKEN, USER, local_actions  # noqa: E402
 
+ACT = str(Path(sys.executable).with_name("act"))
 BYTES_A_SECOND = 50e6
 # What an owner changes from day to day, in each stack.
 SOURCES = {
@@ -51,7 +52,7 @@ def publish(made, folder):
     repository = {"default_branch": "main", "visibility": "private", "private": True}
     event = folder / "event.json"
     event.write_text(json.dumps({"ref": "refs/heads/main", "repository": repository}))
-    command = ["act", "push", "-W", ".github/workflows/publish.yml", "-e", str(event)]
+    command = [ACT, "push", "-W", ".github/workflows/publish.yml", "-e", str(event)]
     command += ["-P", "ubuntu-latest=-self-hosted", "-s", f"GITHUB_TOKEN={TOKEN}", *API]
     command += [*local_actions(PUBLISH), "--actor", USER, "--no-cache-server"]
     begin = time.monotonic()
