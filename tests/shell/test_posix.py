@@ -337,9 +337,9 @@ def test_gh_knows_what_is_printed_for_it(tmp_path):
         ), words
 
 
-def test_the_steps_are_the_documentation(tmp_path):
+def test_the_steps_are_the_documentation(place):
     """What is printed stands in openshift/README.md too, word for word (but for the folder that `cd` names)."""
-    made = bake(tmp_path)
+    made = bake(place / "here", home=place / "home")
     document = (made / "openshift/README.md").read_text(encoding="utf-8")
     words = json.dumps(document.replace("\n", " ").split())
     for line in made.text[made.text.index("1. ") :].splitlines():
