@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import FACTS, STACKS, bake, is_web, later, need, run, until
+from conftest import FACTS, STACKS, bake, is_web, later, long, need, run, until
 
 pexpect = pytest.importorskip("pexpect")
 if os.name != "posix":
@@ -192,8 +192,14 @@ def files_with(word, *folders):
     ]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("stack", STACKS)
+EVERY = [(stack, shell) for stack in STACKS for shell in SHELLS]
+# One shell reads every stack's steps, and every shell those of a service and of a job.
+FIRST = [pair for pair in EVERY if pair[1] == "bash" or pair[0] in ("fastapi", "batch-job")]
+
+
+@pytest.mark.parametrize(
+    "stack, shell", [pytest.param(*pair, marks=[] if pair in FIRST else long) for pair in EVERY]
+)
 def test_a_real_shell_reads_the_steps_as_what_they_say(place, shell, stack):
     account, name = ("anyuid" if shell in ("dash", "zsh") else "default"), f"Kg_{stack}.v1"
     app = re.sub("[^a-z0-9]+", "-", name.lower())
