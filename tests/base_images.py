@@ -7,13 +7,17 @@ import subprocess
 from pathlib import Path
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-SCANNER = TEMPLATE / "tests/golden/own-dockerfile/.github/sbom.Dockerfile"
 SECONDS_TO_ANSWER = 30  # for a registry
+
+
+def staged(path):
+    """The file that users get at this path of a stack's folder, or of the one for every stack."""
+    return next(TEMPLATE.glob(f"{{{{cookiecutter.repo_name}}}}/*cookiecutter-stacks/{path}*"))
 
 
 def dockerfile(stack):
     """The Dockerfile that users of a stack get."""
-    return TEMPLATE / "tests/golden" / stack / "Dockerfile"
+    return staged(f"{stack}/Dockerfile")
 
 
 def base_images(path):
@@ -63,5 +67,5 @@ def images_of(item):
     """The base images of all that a test builds; the workflow's level builds the scanner too."""
     files = [dockerfile(stack) for stack in built_stacks(item)]
     if item.path.parent.name == "workflow":
-        files.append(SCANNER)
+        files.append(staged("every/.github/sbom.Dockerfile"))
     return [image for file in files for image in base_images(file)]

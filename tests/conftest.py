@@ -422,6 +422,8 @@ def mine(somebodys, tmp_path):
 @pytest.fixture(scope="session")
 def somebodys(tmp_path_factory):
     """A repository with a Dockerfile on port 8501 and all that a working copy may hold."""
+    for program in ("basename", "sed", "uname") if os.name == "posix" else ():
+        need(shutil.which(program), f"{program}, for git submodule: coreutils' or sed's package")
     top = tmp_path_factory.mktemp("somebody") / "Kg_Demo.v1"
     (top / "src").mkdir(parents=True)
     texts = {

@@ -13,16 +13,17 @@ from conftest import STACKS, TEMPLATE, run
 # One of each level, and all that once took a program for granted.
 SELECTION = [
     "tests/bake/test_hostile.py",
-    "tests/bake/test_tools.py::test_workflow_linters_find_nothing",
-    "tests/bake/test_tools.py::test_shell_is_clean",
     "tests/bake/test_existing.py::test_a_full_disk_loses_nothing",
     "tests/bake/test_existing.py::test_skipping_alone_is_refused_and_changes_nothing",
     "tests/cluster",
     "tests/doctor/test_look.py",
     "tests/image",
     "tests/maintain/test_kind.py",
-    "tests/shell",
-    "tests/update/test_origin.py",
+    "tests/maintain/test_release.py",
+    "tests/maintain/test_updates.py",
+    "tests/shell/test_posix.py",
+    "tests/update/test_origin.py::test_from_a_zip_or_a_folder_it_is_left_out_and_one_line_says_so",
+    "tests/versions/test_versions.py::test_the_hooks_run_with_every_python_alike",
     "tests/workflow",
 ]
 
@@ -38,9 +39,9 @@ def bare(tmp_path):
     folder = tmp_path / "programs"
     folder.mkdir()
     (folder / "python3").symlink_to(os.path.realpath(sys.executable))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(GIVEN)}
 
     def test(*names, programs=(), **given):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(GIVEN)}
         for program in (shutil.which("git"), *programs):
             (folder / Path(program).name).symlink_to(program)
         return run(
@@ -55,10 +56,8 @@ def bare(tmp_path):
 def test_with_python_and_git_alone_nothing_fails_and_every_skip_says_what_it_needs(bare):
     done = bare(*SELECTION)
     assert done.returncode == 0, done.stdout
-    passed, skipped = (
-        int(re.search(rf"(\d+) {word}", done.stdout)[1]) for word in ("passed", "skipped")
-    )
-    assert passed > 10 and skipped > 100, done.stdout
+    passed, skipped = re.search(r"(?m)^(\d+) passed, (\d+) skipped in", done.stdout).groups()
+    assert int(passed) > 50 and int(skipped) > 200, done.stdout
     reasons = re.findall(r"(?m)^SKIPPED \[\d+\] [^ ]+: (.*)$", done.stdout)
     assert reasons and all(re.match("needs [^ ]", reason) for reason in reasons), reasons
 

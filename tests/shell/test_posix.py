@@ -58,10 +58,14 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+def need_shell(shell):
+    need(shutil.which(SHELLS[shell][0][0]), f"{shell}: a package of that name")
+
+
 def at_a_terminal(shell, place, text, typed=CANARY):
     """Paste every block of the printed steps, whole; (what was recorded of each call, what the terminal showed)."""
     command, prepare = SHELLS[shell]
-    need(shutil.which(command[0]), f"{shell}: a package of that name")
+    need_shell(shell)
     env = {
         "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
         "HOME": str(place / "home"),
@@ -201,6 +205,7 @@ FIRST = [pair for pair in EVERY if pair[1] == "bash" or pair[0] in ("fastapi", "
     "stack, shell", [pytest.param(*pair, marks=[] if pair in FIRST else long) for pair in EVERY]
 )
 def test_a_real_shell_reads_the_steps_as_what_they_say(place, shell, stack):
+    need_shell(shell)
     account, name = ("anyuid" if shell in ("dash", "zsh") else "default"), f"Kg_{stack}.v1"
     app = re.sub("[^a-z0-9]+", "-", name.lower())
     made = bake(
@@ -241,7 +246,7 @@ def test_a_real_shell_reads_the_steps_as_what_they_say(place, shell, stack):
 @pytest.mark.parametrize("shell", SHELLS)
 def test_ctrl_c_at_the_token_gives_the_terminal_back(place, shell):
     command, prepare = SHELLS[shell]
-    need(shutil.which(command[0]), f"{shell}: a package of that name")
+    need_shell(shell)
     made = bake(place / "here", home=place / "home")
     block = next(b for b in re.findall(r"(?m)(?:^    .*\n?)+", made.text) if "read -r" in b)
     child = pexpect.spawn(
@@ -311,6 +316,7 @@ def test_a_repository_that_was_there_is_pushed_with_what_was_added(place, staged
 
 def test_without_gh_the_browser_makes_the_repository(place, monkeypatch):
     (place / "bin" / "gh").unlink()
+    need_shell("bash")
     for name in ("git", "sh", "python3"):
         (place / "bin" / name).symlink_to(shutil.which(name))
     bare = place / "github" / "Mona" / "Kg_Demo.v1.git"
