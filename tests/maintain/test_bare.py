@@ -10,7 +10,7 @@ import pytest
 from base_images import base_images, docker_runs, dockerfile, is_available
 from conftest import STACKS, TEMPLATE, run
 
-# One of each level, and all that once took a program for granted.
+# Something of each level, and all that once took a program for granted.
 SELECTION = [
     "tests/bake/test_hostile.py",
     "tests/bake/test_existing.py::test_a_full_disk_loses_nothing",
@@ -19,8 +19,8 @@ SELECTION = [
     "tests/doctor/test_look.py",
     "tests/image",
     "tests/maintain/test_kind.py",
-    "tests/maintain/test_release.py",
-    "tests/maintain/test_updates.py",
+    "tests/maintain/test_release.py::test_without_a_token_nothing_is_pushed_and_that_is_said",
+    "tests/maintain/test_updates.py::test_requirements_are_resolved_by_their_own_commands",
     "tests/shell/test_posix.py",
     "tests/update/test_origin.py::test_from_a_zip_or_a_folder_it_is_left_out_and_one_line_says_so",
     "tests/versions/test_versions.py::test_the_hooks_run_with_every_python_alike",
