@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from base_images import base_images, docker_runs, dockerfile, is_available
-from conftest import STACKS, TEMPLATE, run
+from conftest import STACKS, TEMPLATE, long, run
 
 # Something of each level, and all that once took a program for granted.
 SELECTION = [
@@ -53,6 +53,7 @@ def bare(tmp_path):
     return test
 
 
+@long  # a run on a bare machine shows it as well
 def test_with_python_and_git_alone_nothing_fails_and_every_skip_says_what_it_needs(bare):
     done = bare(*SELECTION)
     assert done.returncode == 0, done.stdout

@@ -281,6 +281,7 @@ def test_ctrl_c_at_the_token_gives_the_terminal_back(place, shell):
 
 @pytest.mark.parametrize("staged", [False, True])
 def test_a_repository_that_was_there_is_pushed_with_what_was_added(place, staged):
+    need_shell("bash")
     mine = place / "here" / "Kg_Demo.v1"
     mine.mkdir()
     (mine / "it's mine.txt").write_text("x", encoding="utf-8")

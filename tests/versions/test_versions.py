@@ -61,7 +61,9 @@ def test_every_version_gives_the_same_bytes(python, tmp_path):
 
 
 @pytest.mark.parametrize("python", SUPPORTED, indirect=True)
-@pytest.mark.parametrize("options", [("-f",), ("-s",), ("-f", "-s")])
+@pytest.mark.parametrize(
+    "options", [pytest.param(("-f",), marks=long), pytest.param(("-s",), marks=long), ("-f", "-s")]
+)
 def test_every_version_spares_a_users_repository(python, mine, options):
     before = snapshot(mine)
     made = bake(mine.parent, *options, python=python)
