@@ -55,7 +55,7 @@ def is_available(image, docker="docker"):
 
 
 def built_stacks(item):
-    """The stacks whose image a test builds: its parameter and its markers `builds`, else the simplest one."""
+    """The stacks whose image a test builds: of its parameter, its markers, or the simplest one."""
     parameters = getattr(item, "callspec", None)
     named = [parameters.params.get(name) for name in ("stack", "job")] if parameters else []
     for marker in item.iter_markers("builds"):

@@ -175,7 +175,7 @@ ANSWERS = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module", autouse=True)
 def gh(tmp_path_factory):
-    """A `gh` on PATH, without which the hook prints other steps; the shell that reads them calls it never."""
+    """A `gh` on PATH, without which the hook prints other steps; nothing calls it."""
     need(shutil.which("sh") or os.name == "nt", "sh: a POSIX shell")
     folder = tmp_path_factory.mktemp("gh")
     (folder / "gh").write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")

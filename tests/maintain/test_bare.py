@@ -1,4 +1,4 @@
-"""The README's test command passes on any machine: what is missing there is skipped, in a sentence that names it."""
+"""The README's test command passes on any machine; what is missing is skipped, with its name."""
 
 import os
 import re
@@ -33,7 +33,7 @@ GIVEN = ("DSRI_TESTS", "GHCR_", "KUBECONFIG", "PYTEST_")  # what only a prepared
 
 @pytest.fixture
 def bare(tmp_path):
-    """A function: the tests of these names, run where only Python, git and `programs` are on PATH."""
+    """A function: run these tests where only Python, git and `programs` are on PATH."""
     if os.name == "nt":
         pytest.skip("needs links to programs, which Windows keeps for administrators")
     folder = tmp_path / "programs"
@@ -69,7 +69,7 @@ def test_where_everything_has_to_be_there_a_skip_is_a_failure(bare):
     assert done.returncode == 1 and "Failed: needs gh: cli.github.com" in done.stdout, done.stdout
 
 
-# A Docker that answers, has the images of HAS on this machine and reaches a registry that has those of OFFERED.
+# A Docker that answers: it has the images of HAS, and its registry those of OFFERED.
 DOCKER = """#!{python}
 import os, sys
 words = sys.argv[1:]
