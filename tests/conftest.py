@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from base_images import docker_runs, images_of, is_available
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
@@ -38,6 +39,11 @@ def need(have, what):
     """Skip, saying what to install; where DSRI_TESTS=all everything has to be there, so fail."""
     if not have:
         (pytest.fail if os.environ.get("DSRI_TESTS") == "all" else pytest.skip)("needs " + what)
+
+
+LONG = os.environ.get("DSRI_TESTS") in ("long", "all")
+# What repeats in other circumstances what a shorter test or another level shows already.
+long = pytest.mark.skipif(not LONG, reason="needs DSRI_TESTS=long, as it repeats what others show")
 
 
 def tool(name, how):
@@ -204,9 +210,7 @@ def stack(request):
 
 
 @pytest.fixture(scope="session", params=["5Gi", "none"])
-def storage(request, stack):
-    if request.param == "none" and FACTS[stack].get("needs_storage"):
-        pytest.skip(f"{stack} refuses to go without storage")
+def storage(request):
     return request.param
 
 
@@ -221,10 +225,7 @@ def repository(stack, storage, tmp_path_factory):
 @pytest.fixture(scope="session")
 def docker(tmp_path_factory):
     """A running Docker, with logins of the tests' own: the user's are neither used nor changed."""
-    need(
-        shutil.which("docker") and run("docker", "version").returncode == 0,
-        "a running Docker: docs.docker.com/get-docker",
-    )
+    need(docker_runs(), "a running Docker: docs.docker.com/get-docker")
     need(
         "io.containerd.snapshotter" in run("docker", "info", "-f", "{{.DriverStatus}}").stdout,
         "Docker with the containerd image store (Docker Engine 29)",
@@ -250,6 +251,25 @@ def docker(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_CONFIG", str(ours))
         yield
+
+
+def pytest_runtest_setup(item):
+    """Ask for the base images of what a test builds, before its fixtures build it."""
+    if "docker" in item.fixturenames and docker_runs():
+        for image in images_of(item):
+            need(is_available(image), f"the base image {image}: docker pull {image}")
+
+
+def has_what_its_stack_needs(item):
+    """Whether the storage that a test is given is one that the stack takes."""
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    without = given.get("storage") == "none"
+    return not (without and FACTS.get(given.get("stack"), {}).get("needs_storage"))
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out what no user can have: a stack that keeps its results on storage, without any."""
+    items[:] = [item for item in items if has_what_its_stack_needs(item)]
 
 
 @pytest.fixture(scope="session")
@@ -402,6 +422,8 @@ def mine(somebodys, tmp_path):
 @pytest.fixture(scope="session")
 def somebodys(tmp_path_factory):
     """A repository with a Dockerfile on port 8501 and all that a working copy may hold."""
+    for program in ("basename", "sed", "uname") if os.name == "posix" else ():
+        need(shutil.which(program), f"{program}, for git submodule: coreutils' or sed's package")
     top = tmp_path_factory.mktemp("somebody") / "Kg_Demo.v1"
     (top / "src").mkdir(parents=True)
     texts = {

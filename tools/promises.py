@@ -5,6 +5,7 @@
 Needs what the tests of that level need (README.md, Test the template). Exit status 1: a break that no test noticed.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -115,6 +116,7 @@ def noticed(path, before, after, tests):
             done = subprocess.run(
                 [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests],
                 cwd=copy,
+                env={"DSRI_TESTS": "long", **os.environ},
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",

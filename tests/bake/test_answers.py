@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import TEMPLATE, bake, hook, run
+from conftest import TEMPLATE, bake, hook, run, tool
 
 WRONG = {
     "project_name": ["", " x", "a\tb", "a\u202eb", "a\u2028b", "x" * 101],
@@ -134,7 +134,8 @@ def typed(text, folder):
         line.strip(" &") for line in text.splitlines() if re.match(r"    .*\bcookiecutter \S", line)
     )
     command = command.replace("cookiecutter ", "cookiecutter --no-input ", 1)
-    return subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, encoding="utf-8")
+    shell = tool("sh", "a POSIX shell")
+    return subprocess.run([shell, "-c", command], cwd=folder, capture_output=True, encoding="utf-8")
 
 
 def test_the_command_that_runs_again_keeps_the_right_answers(tmp_path):

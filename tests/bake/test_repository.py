@@ -9,7 +9,7 @@ import shutil
 import golden
 import pytest
 import yaml
-from conftest import FACTS, STACKS, STAGED, TEMPLATE, bake, is_web, run, tool, workload
+from conftest import FACTS, STACKS, STAGED, TEMPLATE, bake, is_web, long, run, tool, workload
 
 EVERY = {
     ".dockerignore",
@@ -168,7 +168,12 @@ def test_questions_are_these_in_this_order_each_with_a_prompt():
 
 @pytest.mark.parametrize(
     "repo_name, app",
-    [("Kg_Demo.v1", "kg-demo-v1"), ("2024-study", "app-2024-study"), ("A", "a"), ("1", "app-1")],
+    [
+        ("Kg_Demo.v1", "kg-demo-v1"),
+        ("2024-study", "app-2024-study"),
+        pytest.param("A", "a", marks=long),
+        pytest.param("1", "app-1", marks=long),
+    ],
 )
 def test_names_are_computed(tmp_path, repo_name, app):
     made = bake(tmp_path, repo_name=repo_name)

@@ -216,6 +216,7 @@ with zipfile.ZipFile("mine-1-py3-none-any.whl", "w") as wheel:
 """
 
 
+@pytest.mark.builds("jupyterlab")
 def test_a_cell_runs_over_the_websocket_and_what_it_installs_outlives_the_pod(bring_up, tmp_path):
     name = f"jupyterlab-{uuid.uuid4().hex[:6]}"
     made = bake(
@@ -764,6 +765,7 @@ def test_a_public_image_needs_no_secret_but_one_that_has_ended_is_in_the_way(clu
         run("docker", "image", "rm", "--force", image)
 
 
+@pytest.mark.builds("react", "fastapi")
 def test_two_repositories_are_one_application_in_a_browser(bring_up, tmp_path):
     page_name, api_name = (f"{what}-{uuid.uuid4().hex[:6]}" for what in ("page", "api"))
     front = bake(tmp_path, repo_name=page_name, stack="react", github_username=USER)
@@ -790,6 +792,7 @@ def test_two_repositories_are_one_application_in_a_browser(bring_up, tmp_path):
     sees(f"http://{address}/any/route", '{"status":"ok"}')
 
 
+@pytest.mark.builds("r-shiny")
 def test_a_shiny_session_is_held_and_goes_on_in_another_pod_when_its_own_ends(bring_up, tmp_path):
     name, title = f"r-shiny-{uuid.uuid4().hex[:6]}", 'Penguins <of> "Palmer"'
     made = bake(

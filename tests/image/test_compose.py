@@ -105,6 +105,7 @@ def test_compose_runs_it_as_the_cluster_does(docker, repository, stack, storage,
             assert call("exec", "-T", "app", "cat", f"{folder}/kept") == "kept\n"
 
 
+@pytest.mark.builds("react", "fastapi")
 def test_two_repositories_are_one_application(docker, tmp_path):
     page, _ = (
         bake(tmp_path, repo_name="page", stack="react"),

@@ -27,6 +27,9 @@ INPUTS = {
 }
 
 
+pytestmark = pytest.mark.builds("r-shiny")
+
+
 @pytest.fixture(scope="module")
 def image(docker, tmp_path_factory):
     answers = {key: text.replace("{", "{{ '{' }}") for key, text in TEXTS.items()}

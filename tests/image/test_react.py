@@ -50,6 +50,9 @@ http.server.HTTPServer(("", 8000), Echo).serve_forever()
 """
 
 
+pytestmark = pytest.mark.builds("react")
+
+
 @pytest.fixture(scope="module")
 def image(docker, tmp_path_factory):
     made = bake(

@@ -81,6 +81,8 @@ def example(tmp_path):
     """tools/example with repositories of this machine's for GitHub's, one of them empty, and the environment that the workflow gives."""
     if os.name != "posix":
         pytest.skip("runs on GitHub's Linux runners")
+    for program in ("bash", "mktemp", "mv", "tee"):
+        tool(program, "a package of that name")
     template = tmp_path / "octo/template.git"
     for name in ("hooks", "{{cookiecutter.repo_name}}"):
         shutil.copytree(TEMPLATE / name, template / name)

@@ -44,6 +44,8 @@ def staged(tmp_path, monkeypatch):
     """A copy of the stacks, a uv that writes down its calls."""
     if os.name != "posix":
         pytest.skip("a shell script stands for uv")
+    for program in ("sed", "head", "tail"):
+        tool(program, "a package of that name, or coreutils")
     shutil.copytree(relock.STAGED, tmp_path / "stacks")
     monkeypatch.setattr(relock, "STAGED", tmp_path / "stacks")
     (tmp_path / "uv").write_text(UV, encoding="utf-8")

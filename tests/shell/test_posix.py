@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import FACTS, STACKS, bake, is_web, later, need, run, until
+from conftest import FACTS, STACKS, bake, is_web, later, long, need, run, until
 
 pexpect = pytest.importorskip("pexpect")
 if os.name != "posix":
@@ -58,10 +58,14 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+def need_shell(shell):
+    need(shutil.which(SHELLS[shell][0][0]), f"{shell}: a package of that name")
+
+
 def at_a_terminal(shell, place, text, typed=CANARY):
     """Paste every block of the printed steps, whole; (what was recorded of each call, what the terminal showed)."""
     command, prepare = SHELLS[shell]
-    need(shutil.which(command[0]), f"{shell}: a package of that name")
+    need_shell(shell)
     env = {
         "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
         "HOME": str(place / "home"),
@@ -192,9 +196,16 @@ def files_with(word, *folders):
     ]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("stack", STACKS)
+EVERY = [(stack, shell) for stack in STACKS for shell in SHELLS]
+# One shell reads every stack's steps, and every shell those of a service and of a job.
+FIRST = [pair for pair in EVERY if pair[1] == "bash" or pair[0] in ("fastapi", "batch-job")]
+
+
+@pytest.mark.parametrize(
+    "stack, shell", [pytest.param(*pair, marks=[] if pair in FIRST else long) for pair in EVERY]
+)
 def test_a_real_shell_reads_the_steps_as_what_they_say(place, shell, stack):
+    need_shell(shell)
     account, name = ("anyuid" if shell in ("dash", "zsh") else "default"), f"Kg_{stack}.v1"
     app = re.sub("[^a-z0-9]+", "-", name.lower())
     made = bake(
@@ -235,7 +246,7 @@ def test_a_real_shell_reads_the_steps_as_what_they_say(place, shell, stack):
 @pytest.mark.parametrize("shell", SHELLS)
 def test_ctrl_c_at_the_token_gives_the_terminal_back(place, shell):
     command, prepare = SHELLS[shell]
-    need(shutil.which(command[0]), f"{shell}: a package of that name")
+    need_shell(shell)
     made = bake(place / "here", home=place / "home")
     block = next(b for b in re.findall(r"(?m)(?:^    .*\n?)+", made.text) if "read -r" in b)
     child = pexpect.spawn(
@@ -270,6 +281,7 @@ def test_ctrl_c_at_the_token_gives_the_terminal_back(place, shell):
 
 @pytest.mark.parametrize("staged", [False, True])
 def test_a_repository_that_was_there_is_pushed_with_what_was_added(place, staged):
+    need_shell("bash")
     mine = place / "here" / "Kg_Demo.v1"
     mine.mkdir()
     (mine / "it's mine.txt").write_text("x", encoding="utf-8")
@@ -305,6 +317,7 @@ def test_a_repository_that_was_there_is_pushed_with_what_was_added(place, staged
 
 def test_without_gh_the_browser_makes_the_repository(place, monkeypatch):
     (place / "bin" / "gh").unlink()
+    need_shell("bash")
     for name in ("git", "sh", "python3"):
         (place / "bin" / name).symlink_to(shutil.which(name))
     bare = place / "github" / "Mona" / "Kg_Demo.v1.git"
@@ -337,9 +350,9 @@ def test_gh_knows_what_is_printed_for_it(tmp_path):
         ), words
 
 
-def test_the_steps_are_the_documentation(tmp_path):
+def test_the_steps_are_the_documentation(place):
     """What is printed stands in openshift/README.md too, word for word (but for the folder that `cd` names)."""
-    made = bake(tmp_path)
+    made = bake(place / "here", home=place / "home")
     document = (made / "openshift/README.md").read_text(encoding="utf-8")
     words = json.dumps(document.replace("\n", " ").split())
     for line in made.text[made.text.index("1. ") :].splitlines():

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ADDRESS, ANSWERS, TEMPLATE, bake, need, run, snapshot
+from conftest import ADDRESS, ANSWERS, TEMPLATE, bake, long, need, run, snapshot
 from cookiecutter.environment import StrictEnvironment
 from cookiecutter.main import cookiecutter
 
-SUPPORTED = ["2.1.1", "2.2.3", "2.3.1", "2.4.0", "2.5.0", "2.6.0"]
-TOO_OLD = ["1.7.3", "2.1.0"]  # 2.0.2 is not on the package index
+BETWEEN = ["2.2.3", "2.3.1", "2.4.0", "2.5.0", "2.6.0"]  # and the newest, which all other tests run
+SUPPORTED = ["2.1.1", *[pytest.param(version, marks=long) for version in BETWEEN]]
+TOO_OLD = [pytest.param("1.7.3", marks=long), "2.1.0"]  # 2.0.2 is not on the package index
 PYTHONS = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
 
 
@@ -60,7 +61,9 @@ def test_every_version_gives_the_same_bytes(python, tmp_path):
 
 
 @pytest.mark.parametrize("python", SUPPORTED, indirect=True)
-@pytest.mark.parametrize("options", [("-f",), ("-s",), ("-f", "-s")])
+@pytest.mark.parametrize(
+    "options", [pytest.param(("-f",), marks=long), pytest.param(("-s",), marks=long), ("-f", "-s")]
+)
 def test_every_version_spares_a_users_repository(python, mine, options):
     before = snapshot(mine)
     made = bake(mine.parent, *options, python=python)
@@ -119,7 +122,9 @@ def interpreter(version):
     )
 
 
-@pytest.mark.parametrize("version", PYTHONS)
+@pytest.mark.parametrize(
+    "version", [PYTHONS[0], *[pytest.param(v, marks=long) for v in PYTHONS[1:]]]
+)
 def test_the_hooks_run_with_every_python_alike(tmp_path, version):
     """The hooks alone, which need no package: what cookiecutter renders, run by another Python."""
     python = interpreter(version)

@@ -103,6 +103,9 @@ class Hosted:
 
 @pytest.fixture
 def hosted(published, tmp_path, monkeypatch):
+    for program in ("bash", "curl", "tee"):
+        tool(program, "a package of that name")
+    tool("jq", "jqlang.org/download")
     # Asking the package index anew for each run takes ten times the run itself: one test does it.
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "uvx").write_text(
