@@ -139,7 +139,10 @@ def test_what_the_settings_say_already_is_kept(runner, held, expected):
             "Docker does not answer on this runner.",
         ),
         (lambda runner: runner.lacks("docker"), "Docker does not answer on this runner."),
-        (lambda runner: (runner.folder / "no-sudo").touch(), "has no sudo (without a password) to change that."),
+        (
+            lambda runner: (runner.folder / "no-sudo").touch(),
+            "has no sudo (without a password) to change that.",
+        ),
         (lambda runner: runner.lacks("sudo"), "has no sudo (without a password) to change that."),
         (lambda runner: runner.lacks("systemctl"), "has no systemd to restart Docker with."),
         (lambda runner: runner.holds('{"mtu": 1450,}'), "is not valid JSON."),
