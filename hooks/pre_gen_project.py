@@ -14,7 +14,7 @@ import re
 
 CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
 FACTS = CONTEXT.get("_stacks", {}).get(CONTEXT.get("stack"), {})
-STAGING = (".cookiecutter-stacks", ".cookiecutter-rendered")  # what post_gen_project.py removes
+STAGING = "cookiecutter-stacks"  # what post_gen_project.py removes
 OLDEST = (2, 1, 1)  # the first cookiecutter that has all that the template uses
 WINDOWS = os.name == "nt" and "MSYSTEM" not in os.environ  # MSYSTEM is set in Git Bash
 # Unicode: controls, line and paragraph separators, bidirectional controls (UAX 9), the byte order
@@ -140,7 +140,6 @@ def quoted(word):
 def typed(answer):
     """`answer` as cookiecutter takes it on the command line, where it renders what it gets."""
     answer = re.sub(r"\{(?=[\x7b%#])", "\x7b\x7b '{' \x7d\x7d", answer)
-    answer = re.sub("^#%", "\x7b\x7b '#' \x7d\x7d%", answer)  # cookiecutter.json, _jinja2_env_vars
     # Windows PowerShell 5.1 loses a double quote on its way to a program.
     return answer.replace('"', "\x7b\x7b '\\x22' \x7d\x7d") if WINDOWS else answer
 
@@ -173,11 +172,10 @@ def main():
     if sys.version_info < (3, 9) or cookiecutter_version() < OLDEST:
         stop("This template needs cookiecutter 2.1.1 or newer on Python 3.9 or newer: pipx install "
              "--force cookiecutter (or pip install --upgrade cookiecutter).")
-    taken = [name for name in STAGING if os.path.lexists(name)]
-    if taken:
+    if os.path.lexists(STAGING):
         stop("%s is already in %s, and the template needs that name while it works.\nIf an "
              "interrupted run left it there, remove it; if it is yours, rename it. Then run the "
-             "same command again. Nothing was changed." % (" and ".join(taken), os.getcwd()))
+             "same command again. Nothing was changed." % (STAGING, os.getcwd()))
     answers = {key: str(CONTEXT.get(key, "")) for key in RULES}
     if outdated():
         stop("These answers were kept by another version of the template, and its lists of files "
