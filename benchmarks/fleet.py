@@ -31,7 +31,7 @@ from dsri_update.template import hushed
 
 TOP = Path(__file__).resolve().parent.parent
 ADDRESS = "https://github.com/MaastrichtU-IDS/cookiecutter-dsri"
-STAGED = Path("{{cookiecutter.repo_name}}") / ".cookiecutter-stacks"
+STAGED = Path("{{cookiecutter.repo_name}}") / "cookiecutter-stacks"
 EDITS = [
     "far",
     "near",

@@ -49,7 +49,7 @@ def main(pairs=15):
             "the same questions": {
                 key: ours[key]
                 for key in ours
-                if key not in ("_copy_without_render", "_rendered", "_yours", "_same")
+                if key not in ("_copy_without_render", "_parts", "_same")
             },
         }
         plain = {

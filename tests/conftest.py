@@ -17,7 +17,9 @@ import pytest
 import yaml
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
+STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / "cookiecutter-stacks"
+sys.path.insert(0, str(STAGED))  # the package `placing`, which the hook runs
+sys.dont_write_bytecode = True  # what lies in the template's folder is staged
 ANSWERS = {
     "repo_name": "Kg_Demo.v1",
     "openshift_project": "demo-project",
@@ -26,7 +28,7 @@ ANSWERS = {
 FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
 STACKS = list(FACTS)
 BASE = re.search(
-    "(?m)^FROM (.*)", (STAGED / "own-dockerfile/Dockerfile").read_text(encoding="utf-8")
+    "(?m)^FROM (.*)", (STAGED / "own-dockerfile/Dockerfile.j2").read_text(encoding="utf-8")
 )[1]
 # A shell lets what it starts in the background ignore Ctrl-C, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
