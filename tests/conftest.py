@@ -25,7 +25,8 @@ ANSWERS = {
     "openshift_project": "demo-project",
     "github_username": "octocat",
 }
-FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
+QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+FACTS = QUESTIONS["_stacks"]
 STACKS = list(FACTS)
 BASE = re.search(
     "(?m)^FROM (.*)", (STAGED / "own-dockerfile/Dockerfile.j2").read_text(encoding="utf-8")
@@ -81,6 +82,16 @@ class Generated:
             for p in self.path.rglob("*")
             if p.is_file() and ".git" not in p.relative_to(self.path).parts
         )
+
+
+def listed(stack):
+    """(the owner's paths, the template's): what cookiecutter.json says of the stack and its parts."""
+    entries = {**QUESTIONS["_parts"], **FACTS}
+    yours, templates = set(), set()
+    for part in ("every", *FACTS[stack]["parts"], stack):
+        yours.update(entries.get(part, {}).get("yours", {}))
+        templates.update(entries.get(part, {}).get("templates", []))
+    return yours, templates
 
 
 def is_web(stack):

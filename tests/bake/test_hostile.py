@@ -420,7 +420,9 @@ FIXED = [
 WITH_TEXTS = [  # the stacks whose own files hold them
     stack
     for stack in STACKS
-    if any("__escaped" in path.read_text(encoding="utf-8") for path in (STAGED / stack).rglob("*.j2"))
+    if any(
+        "__escaped" in path.read_text(encoding="utf-8") for path in (STAGED / stack).rglob("*.j2")
+    )
 ]
 
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import golden
 import pytest
 import yaml
-from conftest import FACTS, STACKS, STAGED, TEMPLATE, bake, is_web, run, tool, workload
+from conftest import FACTS, STACKS, STAGED, TEMPLATE, bake, is_web, listed, run, tool, workload
 
 EVERY = {
     ".dockerignore",
@@ -446,11 +446,7 @@ def test_what_carries_answers_ends_in_j2_and_nothing_else():
 @pytest.mark.parametrize("stack", STACKS)
 def test_each_file_is_the_owner_s_or_the_template_s(stack):
     """Updates leave alone what is the owner's: a path that nobody thought of would be replaced."""
-    parts = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_parts"]
-    entries = {**parts, **FACTS}
-    chosen = [entries[part] for part in ("every", *FACTS[stack]["parts"], stack) if part in entries]
-    yours = {path for entry in chosen for path in entry.get("yours", {})}
-    templates = {path for entry in chosen for path in entry.get("templates", [])}
+    yours, templates = listed(stack)
     for path in tree(stack, "5Gi"):
         above = {path, *map(str, PurePosixPath(path).parents)}
         whose = sorted(above & yours) + sorted(above & templates)

@@ -6,7 +6,19 @@ import shutil
 import sys
 
 import pytest
-from conftest import BASE, FACTS, STACKS, as_the_cluster, bake, is_web, need, run, tool, until
+from conftest import (
+    BASE,
+    FACTS,
+    STACKS,
+    as_the_cluster,
+    bake,
+    is_web,
+    listed,
+    need,
+    run,
+    tool,
+    until,
+)
 
 
 def build(folder, name, *options):
@@ -102,10 +114,7 @@ def dependency_step(dockerfile):
 
 def source_file(made, stack):
     """A file of the application: the first in a folder that the stack's entry leaves to its owner."""
-    questions = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
-    entries = {**questions["_parts"], **questions["_stacks"]}
-    yours = [path for part in (*FACTS[stack]["parts"], stack) for path in entries.get(part, {}).get("yours", {})]
-    folders = sorted(path for path in yours if (made / path).is_dir())
+    folders = sorted(path for path in listed(stack)[0] if (made / path).is_dir())
     assert folders, f"cookiecutter.json, _stacks, {stack}, yours: no folder of the application's"
     return min(path for path in (made / folders[0]).rglob("*") if path.is_file())
 

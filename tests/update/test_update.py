@@ -307,9 +307,7 @@ def test_a_question_that_is_added_renamed_or_removed_and_a_changed_default(owner
     mine = owner(port="9000")
     mine.release((STAGED + "every/region.txt.j2", "{{ cookiecutter.region }}\n"))
     mine.questions(
-        lambda questions: (
-            questions.update(region="{{ cookiecutter.repo_name }}-eu", port="8888"),
-        )
+        lambda questions: questions.update(region="{{ cookiecutter.repo_name }}-eu", port="8888")
     )
     assert (
         '- `region` is new: `"Kg_Demo.v1-eu"`; another answer goes into `.cruft.json`'
