@@ -11,9 +11,8 @@ import sys
 if os.path.dirname(__file__) in sys.path:
     sys.path.remove(os.path.dirname(__file__))
 import json  # noqa: E402 - only now it is Python's own
-import re  # noqa: E402
-from dataclasses import dataclass  # noqa: E402
-from typing import Any, Callable, NoReturn  # noqa: E402
+import re  # noqa: E402 - the same
+from typing import Any, Callable, NamedTuple, NoReturn  # noqa: E402 - the same
 
 CONTEXT: "dict[str, Any]" = json.loads(r"""{{ cookiecutter | tojson }}""")
 STACKS: "dict[str, dict[str, Any]]" = CONTEXT.get("_stacks", {})
@@ -51,8 +50,7 @@ def anything(_answer: str) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):  # to import dataclasses takes as long as the rest of this hook
     """What an answer may be.
 
     `pattern` matches the whole answer, `check` says what else must hold, `allowed` says both in

@@ -251,7 +251,7 @@ def test_answers_kept_by_another_version_are_refused_with_the_command_that_takes
 
 
 def test_hooks_import_nothing_from_the_temporary_folder(tmp_path, monkeypatch):
-    for module in ("json", "re", "shlex", "textwrap"):
+    for module in ("jinja2", "json", "placing", "re", "shlex", "textwrap", "typing"):
         (tmp_path / f"{module}.py").write_text(
             "raise SystemExit('imported from the temporary folder')", encoding="utf-8"
         )
