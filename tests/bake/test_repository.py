@@ -76,7 +76,9 @@ def tree(stack, storage):
 
 
 def test_the_tree_is_exactly_this(repository, stack, storage):
-    assert set(repository.files()) == tree(stack, storage)
+    found, expected = set(repository.files()), tree(stack, storage)
+    assert found - expected == set(), "generated, but neither in EVERY, WEB or JOB nor in the stack"
+    assert expected - found == set(), "in EVERY, WEB, JOB or the stack's folder, but not generated"
 
 
 def test_what_users_get_is_what_is_under_version_control(repository, stack, storage):
