@@ -1,6 +1,7 @@
 """Promise 5 and 2: the package that the hook runs (cookiecutter-stacks/placing), called without cookiecutter."""
 
 import os
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -61,7 +62,7 @@ def test_answers_are_never_rendered(staged):
     staged(every__a_j2="{{ cookiecutter.description }}\n", every__b="{{ 7 * 7 }}\n")
     files = chosen(["every"])
     fill_in(files, environment(project(description=hostile)))
-    texts = [open(os.path.join(FOLDER, file.source), encoding="utf-8").read() for file in files]
+    texts = [Path(FOLDER, file.source).read_text(encoding="utf-8") for file in files]
     assert texts == [hostile + "\n", "{{ 7 * 7 }}\n"]
 
 
@@ -69,7 +70,7 @@ def test_a_name_that_is_not_there_writes_nothing(staged):
     staged(every__a_j2="{{ today }}", every__b_j2="{{ cookiecutter.descriptoin }}")
     with pytest.raises(jinja2.UndefinedError, match="descriptoin"):
         fill_in(chosen(["every"]), environment(project()))
-    assert open(os.path.join(FOLDER, "every", "a.j2"), encoding="utf-8").read() == "{{ today }}"
+    assert Path(FOLDER, "every", "a.j2").read_text(encoding="utf-8") == "{{ today }}"
 
 
 @pytest.mark.parametrize(
