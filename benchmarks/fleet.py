@@ -21,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -31,7 +32,8 @@ from dsri_update.template import hushed
 
 TOP = Path(__file__).resolve().parent.parent
 ADDRESS = "https://github.com/MaastrichtU-IDS/cookiecutter-dsri"
-STAGED = Path("{{cookiecutter.repo_name}}") / ".cookiecutter-stacks"
+STAGED = Path("{{cookiecutter.repo_name}}") / "cookiecutter-stacks"
+LAYOUT = ("cookiecutter.json", "hooks", STAGED.parts[0])  # what cookiecutter takes of the template
 EDITS = [
     "far",
     "near",
@@ -121,12 +123,30 @@ def works(work, version, stacks):
         shutil.rmtree(folder)
 
 
+def put(folder, commit=None):
+    """Put the template into a folder: as of a commit, whole and in the layout of its time, or as it is here."""
+    for name in LAYOUT:
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    if commit:
+        archive = git(TOP, "archive", commit, "--", *LAYOUT)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files_then:
+            files_then.extractall(folder)
+        return
+    for name in LAYOUT:
+        if (TOP / name).is_dir():
+            shutil.copytree(TOP / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(TOP / name, folder)
+
+
 def template(work):
     """The stacks of a template repository under its address, with five older versions v1.0.0 to v5.0.0 and the release v6.0.0."""
     folder = work / "cookiecutter-dsri"
-    for name in ("hooks", STAGED.parts[0]):
-        shutil.copytree(TOP / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(TOP / "cookiecutter.json", folder)
+    folder.mkdir()
+    put(folder)
     git(folder, "init", "-q", "-b", "main")
     committed(folder, "The template")
     os.environ.update(
@@ -137,17 +157,10 @@ def template(work):
         }
     )
     stacks = json.loads((folder / "cookiecutter.json").read_text(encoding="utf-8"))["stack"]
-    newest = files(folder / STAGED)
-    history = git(TOP, "log", "--format=%H", "--", str(STAGED)).decode().split()
+    history = git(TOP, "log", "--format=%H", "--", STAGED.parts[0]).decode().split()
     wanted, found = max(1, len(history) // 8), []
     for commit in history[wanted::wanted]:
-        for path, data in newest.items():
-            done = subprocess.run(
-                ["git", "show", f"{commit}:{(STAGED / path).as_posix()}"],
-                cwd=TOP,
-                capture_output=True,
-            )
-            (folder / STAGED / path).write_bytes(data if done.returncode else done.stdout)
+        put(folder, commit)
         committed(folder, f"As of {commit[:7]}")
         tag = f"v{len(found) + 1}.0.0"
         git(folder, "tag", "-f", tag)
@@ -159,17 +172,15 @@ def template(work):
         sys.exit(
             f"Only {len(found)} older versions of the history generate every stack; git clone without --depth."
         )
-    for path, data in newest.items():
-        (folder / STAGED / path).write_bytes(data)
+    put(folder)
     replace(folder / STAGED / "every/.gitignore", r"dist/\n", "dist/\nout/\n")
     committed(folder, "A made-up version")
     git(folder, "tag", "-f", "v5.0.0")
-    (folder / STAGED / "every/.gitignore").write_bytes(newest["every/.gitignore"])
+    shutil.copy(TOP / STAGED / "every/.gitignore", folder / STAGED / "every/.gitignore")
     for stack in stacks:
+        [dockerfile] = (folder / STAGED / stack).glob("Dockerfile*")
         replace(
-            folder / STAGED / stack / "Dockerfile"
-            if (folder / STAGED / stack / "Dockerfile").exists()
-            else folder / STAGED / "python/Dockerfile",
+            dockerfile,
             r"(?m)\A((?:#.*\n|\n)*FROM \S+)",
             r"\1-next",
         )
@@ -179,16 +190,15 @@ def template(work):
         r"\g<1>" + "b" * 40 + " # v99.0.0",
     )
     replace(
-        folder / STAGED / "pod/container.yaml",
+        folder / STAGED / "pod/container.yaml.j2",
         r"(?m)^( *)allowPrivilegeEscalation: false",
         r"\1allowPrivilegeEscalation: false\n\1privileged: false",
     )
-    (folder / STAGED / "every/openshift/region.txt").write_text(
+    (folder / STAGED / "every/openshift/region.txt.j2").write_text(
         "{{ cookiecutter.region }}\n", encoding="utf-8"
     )
     questions = json.loads((folder / "cookiecutter.json").read_text(encoding="utf-8"))
     questions["region"] = "eu of {{ cookiecutter.repo_name }}"
-    questions["_rendered"]["every"].append("openshift/region.txt")
     (folder / "cookiecutter.json").write_text(json.dumps(questions), encoding="utf-8")
     committed(folder, "The release")
     git(folder, "tag", "v6.0.0")

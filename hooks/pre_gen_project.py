@@ -1,198 +1,296 @@
 """Checks every answer before a file is written; says all that is wrong at once, and exits with 1.
 
-Cookiecutter renders this file, then runs it in the new folder. Answers come in as data, never as
-source text.
+Cookiecutter renders this file, then runs it in the new folder, where nothing is staged yet: it
+stands alone. Answers come in as data, never as source text.
 """
+
 import os
 import sys
 
 # A hook runs from the temporary folder, where others may have put a json.py.
 if os.path.dirname(__file__) in sys.path:
     sys.path.remove(os.path.dirname(__file__))
-import json
-import re
+import json  # noqa: E402 - only now it is Python's own
+import re  # noqa: E402 - the same
+from typing import Any, Callable, NamedTuple, NoReturn  # noqa: E402 - the same
 
-CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
-FACTS = CONTEXT.get("_stacks", {}).get(CONTEXT.get("stack"), {})
-STAGING = (".cookiecutter-stacks", ".cookiecutter-rendered")  # what post_gen_project.py removes
+CONTEXT: "dict[str, Any]" = json.loads(r"""{{ cookiecutter | tojson }}""")
+STACKS: "dict[str, dict[str, Any]]" = CONTEXT.get("_stacks", {})
+FACTS = STACKS.get(CONTEXT.get("stack", ""), {})
+STAGING = "cookiecutter-stacks"  # what post_gen_project.py removes
 OLDEST = (2, 1, 1)  # the first cookiecutter that has all that the template uses
+OLDEST_PYTHON = (3, 9)
 WINDOWS = os.name == "nt" and "MSYSTEM" not in os.environ  # MSYSTEM is set in Git Bash
+SHOWN = 60  # characters of a wrong answer
+
 # Unicode: controls, line and paragraph separators, bidirectional controls (UAX 9), the byte order
 # mark, surrogates, and what YAML 1.2 (5.1) does not take.
-HIDDEN = ("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-          "\ufdd0-\ufdef\ufeff\ufff9-\uffff]")
-LOGIN = "[A-Za-z0-9]+(-[A-Za-z0-9]+)*"
+HIDDEN = (
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+    "\ufdd0-\ufdef\ufeff\ufff9-\uffff]"
+)
+LOGIN = "(?!.{40})[A-Za-z0-9]+(-[A-Za-z0-9]+)*"
 LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"  # RFC 1123 (Kubernetes, Object Names and IDs)
+LABEL_LENGTH = 63  # characters (DNS, RFC 1035)
 DOMAIN = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
-SIZES = {"": 1, "m": 1e-3, **{unit: 1000**n for n, unit in enumerate("kMGTPE", 1)},
-         **{unit + "i": 1024**n for n, unit in enumerate("KMGTPE", 1)}}
+
+# What a unit of a quantity stands for (Kubernetes, apimachinery, resource.Quantity).
+UNITS: "dict[str, float]" = {
+    "": 1,
+    "m": 0.001,
+    **{unit: 1000**power for power, unit in enumerate("kMGTPE", 1)},
+    **{unit + "i": 1024**power for power, unit in enumerate("KMGTPE", 1)},
+}
+QUANTITY = r"\+?([0-9]{1,20}(\.[0-9]{0,9})?|\.[0-9]{1,9})([KMGTPE]i|[mkMGTPE]?|[eE][+-]?[0-9]{1,2})"
+LARGEST = 10 * 1024**4  # bytes a claim (DSRI, openshift-storage)
 
 
-def stop(text):
-    """Print `text`, in a way that no console refuses, and end without having written anything."""
-    encoding = sys.stderr.encoding or "ascii"
-    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    sys.exit(1)
+def anything(_answer: str) -> bool:
+    """Allow whatever matches the pattern."""
+    return True
 
 
-def cookiecutter_version():
-    """The running cookiecutter's version as three numbers; OLDEST where it cannot be known."""
-    # The distribution's folder says it; importlib.metadata takes five times a hook's own time.
-    folder = re.compile(r"cookiecutter-(\d+)\.(\d+)\.(\d+).*\.(dist|egg)-info")
-    names = (name for path in sys.path if os.path.isdir(path) for name in os.listdir(path))
-    found = next(filter(None, map(folder.fullmatch, names)), None)
-    return tuple(map(int, found.groups()[:3])) if found else OLDEST
+class Rule(NamedTuple):  # to import dataclasses takes as long as the rest of this hook
+    """What an answer may be.
+
+    `pattern` matches the whole answer, `check` says what else must hold, `allowed` says both in
+    words.
+    """
+
+    pattern: str
+    allowed: str
+    check: Callable[[str], bool] = anything
+
+    def takes(self, answer: str) -> bool:
+        """Whether the rule allows this answer."""
+        return bool(re.fullmatch(self.pattern, answer)) and self.check(answer)
 
 
-def text(longest):
-    """The rule for a free text: any script, any sign; nothing that hides, reorders or breaks."""
-    return ("(?s).{1,%d}" % longest,
-            "1 to %d characters on one line, no space at either end; no control or bidirectional "
-            "characters" % longest, lambda s: s == s.strip() and not re.search(HIDDEN, s))
+def is_plain(text: str) -> bool:
+    """Whether nothing in a text is invisible, and no space is at its ends."""
+    return text == text.strip() and not re.search(HIDDEN, text)
 
 
-def one_of(*choices):
-    """The rule for a choice."""
-    return ".*", "one of: " + ", ".join(choices), choices.__contains__
+def bytes_of(quantity: str) -> float:
+    """Give a quantity in bytes; a test compares it with what openshift/image.py reads."""
+    number, unit = re.findall(r"([0-9.]+)(.*)", quantity)[0]
+    if unit in UNITS:
+        return float(number) * UNITS[unit]
+    return float(number + unit)  # an exponent, as in 1e3
 
 
-def login(more=""):
-    """The rule for an account's name (docs.github.com, username considerations)."""
-    return ("(?!.{40})" + LOGIN + more,
-            "a GitHub login: letters, digits and single hyphens inside, at most 39 characters")
+def is_possible_storage(size: str) -> bool:
+    """Whether a claim of this size can be made; `none` is one where the stack can do without."""
+    if size == "none":
+        return not FACTS.get("needs_storage")
+    return 0 < bytes_of(size) <= LARGEST
 
 
-def bytes_of(quantity):
-    """A Kubernetes quantity (apimachinery, resource.Quantity) in bytes; 0 for none."""
-    number, unit = re.fullmatch(r"\+?([0-9.]+)(.*)", quantity).groups()
-    return float(number) * (SIZES.get(unit) or float("1" + unit))
+def text(longest: int) -> Rule:
+    """Give the rule for a free text: any script, any sign; nothing that hides or breaks a line."""
+    allowed = (
+        f"1 to {longest} characters on one line, no space at either end; "
+        "no control or bidirectional characters"
+    )
+    return Rule("(?s).{1," + str(longest) + "}", allowed, is_plain)
 
 
-RULES = {  # question: (what the whole answer matches, what is allowed[, what else must hold])
+def one_of(*choices: str) -> Rule:
+    """Give the rule for a choice."""
+    return Rule("|".join(map(re.escape, choices)), "one of: " + ", ".join(choices))
+
+
+def login(end: str = "") -> Rule:
+    """Give the rule for an account's name (docs.github.com, username considerations)."""
+    allowed = "a GitHub login: letters, digits and single hyphens inside, at most 39 characters"
+    return Rule(LOGIN + end, allowed)
+
+
+RULES = {
     "project_name": text(100),
-    # GitHub: 100 of A-Z a-z 0-9 . _ -, no .git; OCI distribution: the joints; Windows: devices.
-    "repo_name": (r"(?ai)(?!.{101})(?!.*\.git$)(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))"
-                  r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*",
-                  "letters and digits, joined by single . or _ or by -; at most 100; no .git at "
-                  "the end; no name that Windows reserves"),
+    "repo_name": Rule(
+        # GitHub: 100 of A-Z a-z 0-9 . _ -, no .git; OCI distribution: the joints; Windows: devices.
+        r"(?ai)(?!.{101})(?!.*\.git$)(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))"
+        r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*",
+        "letters and digits, joined by single . or _ or by -; at most 100; no .git at the end; "
+        "no name that Windows reserves",
+    ),
     "description": text(350),
-    "stack": one_of(*CONTEXT.get("_stacks", {})),
+    "stack": one_of(*STACKS),
     "github_owner": login(),
-    "github_username": login("(_[A-Za-z0-9]{3,8})?"),  # the end: an enterprise's managed account
+    "github_username": login(end="(_[A-Za-z0-9]{3,8})?"),  # an enterprise's managed account
     "full_name": text(100),
-    # A dot-atom (RFC 5321) without what a shell would read.
-    "email": (r"(?a)(?!.{255})\w+([.+-][\w+-]+)*@" + DOMAIN + r"(\." + DOMAIN + ")+",
-              "a plain address such as name@example.org, without quotes or spaces"),
-    # OpenShift keeps some names and wants two characters (DNS-1123 label otherwise).
-    "openshift_project": ("(?!(default|openshift)$|kube-|openshift-)(?=.{2,63}$)" + LABEL,
-                          "2 to 63 of a-z, 0-9 and -, a letter or digit at both ends; not default, "
-                          "openshift, kube-... or openshift-..."),
+    "email": Rule(
+        # A dot-atom (RFC 5321) without what a shell would read.
+        r"(?a)(?!.{255})\w+([.+-][\w+-]+)*@" + DOMAIN + r"(\." + DOMAIN + ")+",
+        "a plain address such as name@example.org, without quotes or spaces",
+    ),
+    "openshift_project": Rule(
+        # OpenShift keeps some names and wants two characters (DNS-1123 label otherwise).
+        "(?!(default|openshift)$|kube-|openshift-)(?=.{2,63}$)" + LABEL,
+        "2 to 63 of a-z, 0-9 and -, a letter or digit at both ends; not default, openshift, "
+        "kube-... or openshift-...",
+    ),
     "service_account": one_of("default", "anyuid"),
-    "pull_secret_name": ("(?!.{254})" + LABEL + r"(\." + LABEL + ")*",
-                         "a-z, 0-9, - and ., a letter or digit at both ends of each part; at most "
-                         "253 characters"),
-    "port": ("[1-9][0-9]{3,4}", "a whole number from 1024 to 65535; for a lower one let your "
-             "application listen on 8080 or above", lambda port: 1024 <= int(port) <= 65535),
-    # DSRI (openshift-storage): at most 10Ti a claim.
-    "storage": (r"none|\+?([0-9]{1,20}(\.[0-9]{0,9})?|\.[0-9]{1,9})([KMGTPE]i|[mkMGTPE]?|[eE][+-]?"
-                r"[0-9]{1,2})", "%s above 0 and at most 10Ti, such as 5Gi" % (
-                    "this stack keeps its results there: a size" if FACTS.get("needs_storage")
-                    else "none, or a size"),
-                lambda size: not FACTS.get("needs_storage") if size == "none"
-                else 0 < bytes_of(size) <= 10 * 1024**4),
+    "pull_secret_name": Rule(
+        "(?!.{254})" + LABEL + r"(\." + LABEL + ")*",
+        "a-z, 0-9, - and ., a letter or digit at both ends of each part; at most 253 characters",
+    ),
+    "port": Rule(
+        "[1-9][0-9]{3,4}",
+        "a whole number from 1024 to 65535; for a lower one let your application listen on 8080 "
+        "or above",
+        lambda port: 1024 <= int(port) <= 65535,  # noqa: PLR2004 - said in words above
+    ),
+    "storage": Rule(
+        "none|" + QUANTITY,
+        "this stack keeps its results there: a size above 0 and at most 10Ti, such as 5Gi"
+        if FACTS.get("needs_storage")
+        else "none, or a size above 0 and at most 10Ti, such as 5Gi",
+        is_possible_storage,
+    ),
     "license": one_of("MIT", "Apache-2.0", "BSD-3-Clause", "none"),
 }
 
 
-def right(key, answer):
-    """Whether `answer` is one that the question `key` allows."""
-    pattern, _, *more = RULES[key]
-    return bool(re.fullmatch(pattern, answer)) and all(holds(answer) for holds in more)
+def right(key: str, answer: str) -> bool:
+    """Whether the question `key` allows this answer."""
+    return RULES[key].takes(answer)
 
 
-def problems(answers):
-    """{question: what is allowed} for every wrong answer."""
-    wrong = {key: RULES[key][1] for key in RULES if not right(key, answers[key])}
-    name = CONTEXT["__app_name"]
-    # DNS (RFC 1035) has 63 characters a label; behind a job's name stand the run and the pod.
-    if len(name) > FACTS.get("longest_name", 63) and "repo_name" not in wrong:
-        wrong["repo_name"] = "a shorter one: %s has %d characters; %d are possible" % (
-            name, len(name), FACTS["longest_name"])
-    if answers["pull_secret_name"] in (name + "-token", name + "-settings"):
-        wrong["pull_secret_name"] = "another one: the application's own secret has that name"
-    label = name + "-" + answers["openshift_project"]
-    # The router makes the address's first label of these two.
-    has_route = "route.yaml" in FACTS.get("resources", ["route.yaml"])
-    if has_route and len(label) > 63 and not {"repo_name", "openshift_project"} & set(wrong):
-        wrong["openshift_project"] = (
-            "a shorter one, or a shorter repo_name: the address starts with %s, which has %d "
-            "characters; 63 are possible" % (label, len(label)))
+def problems(answers: "dict[str, str]") -> "dict[str, str]":
+    """Give, for the question of every wrong answer, what is allowed."""
+    wrong = {key: rule.allowed for key, rule in RULES.items() if not rule.takes(answers[key])}
+    for key, allowed in problems_together(answers).items():
+        wrong.setdefault(key, allowed)
     return wrong
 
 
-def quoted(word):
-    """`word` as one word of the user's shell."""
+def problems_together(answers: "dict[str, str]") -> "dict[str, str]":
+    """Give the same for answers that are right by themselves, but not beside the others."""
+    wrong = {}
+    name = CONTEXT["__app_name"]
+    # Behind a job's name stand the run and the pod.
+    longest = FACTS.get("longest_name", LABEL_LENGTH)
+    if len(name) > longest:
+        wrong["repo_name"] = (
+            f"a shorter one: {name} has {len(name)} characters; {longest} are possible"
+        )
+    if answers["pull_secret_name"] in (name + "-token", name + "-settings"):
+        wrong["pull_secret_name"] = "another one: the application's own secret has that name"
+    # The router makes the address's first label of these two.
+    label = name + "-" + answers["openshift_project"]
+    has_route = "route.yaml" in FACTS.get("resources", ["route.yaml"])
+    has_name = "repo_name" not in wrong and right("repo_name", answers["repo_name"])
+    if has_route and has_name and len(label) > LABEL_LENGTH:
+        wrong["openshift_project"] = (
+            f"a shorter one, or a shorter repo_name: the address starts with {label}, which has "
+            f"{len(label)} characters; {LABEL_LENGTH} are possible"
+        )
+    return wrong
+
+
+def stop(message: str) -> NoReturn:
+    """Print a message so that any console can show it, and end; nothing has been written."""
+    encoding = sys.stderr.encoding or "ascii"
+    sys.stderr.write(message.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.exit(1)
+
+
+def cookiecutter_version() -> "tuple[int, ...]":
+    """Give the running cookiecutter's version as three numbers; OLDEST where it is not known."""
+    # The distribution's folder says it; importlib.metadata takes five times a hook's own time.
+    folder = re.compile(r"cookiecutter-(\d+)\.(\d+)\.(\d+).*\.(dist|egg)-info")
+    for path in filter(os.path.isdir, sys.path):
+        for found in filter(None, map(folder.fullmatch, os.listdir(path))):
+            return tuple(map(int, found.groups()[:3]))
+    return OLDEST
+
+
+def quoted(word: str) -> str:
+    """Give a word as the user's shell takes it for one word."""
     if re.fullmatch(r"[\w./:=@+-]+", word, re.ASCII):
         return word
     return "'" + word.replace("'", "''" if WINDOWS else "'\"'\"'") + "'"
 
 
-def typed(answer):
-    """`answer` as cookiecutter takes it on the command line, where it renders what it gets."""
+def typed(answer: str) -> str:
+    """Give an answer as it is typed on the command line, where cookiecutter renders it."""
+    # \x7b is a brace: two of them here would be rendered already.
     answer = re.sub(r"\{(?=[\x7b%#])", "\x7b\x7b '{' \x7d\x7d", answer)
-    answer = re.sub("^#%", "\x7b\x7b '#' \x7d\x7d%", answer)  # cookiecutter.json, _jinja2_env_vars
     # Windows PowerShell 5.1 loses a double quote on its way to a program.
     return answer.replace('"', "\x7b\x7b '\\x22' \x7d\x7d") if WINDOWS else answer
 
 
-def again(answers, wrong):
-    """The command that asks the wrong ones again and keeps the others."""
-    from shutil import which  # here: it costs as much as the hook, which rarely needs it
-    words = ["cookiecutter"] if which("cookiecutter") else [sys.executable, "-m", "cookiecutter"]
+def again(answers: "dict[str, str]", wrong: "dict[str, str]") -> str:
+    """Give the command that asks the wrong ones again and keeps the others."""
+    from shutil import which  # noqa: PLC0415 - it costs as much as the hook, which rarely needs it
+
+    is_on_path = which("cookiecutter")
+    words = ["cookiecutter"] if is_on_path else [sys.executable, "-m", "cookiecutter"]
     words.append(str(CONTEXT.get("_template", "gh:MaastrichtU-IDS/cookiecutter-dsri")))
-    words += ["--checkout", str(CONTEXT["_checkout"])] if CONTEXT.get("_checkout") else []
-    words += ["-f", "-s"] if os.listdir() else []
+    if CONTEXT.get("_checkout"):
+        words += ["--checkout", str(CONTEXT["_checkout"])]
+    if os.listdir():
+        words += ["-f", "-s"]
     output = os.path.dirname(os.getcwd())
     if os.path.realpath(os.environ.get("PWD", "")) != os.path.realpath(output):
         words += ["-o", output]
     words += [key + "=" + typed(answers[key]) for key in RULES if key not in wrong]
-    return "& " * (WINDOWS and "-m" in words) + " ".join(map(quoted, words))
+    call = "& " if WINDOWS and not is_on_path else ""
+    return call + " ".join(map(quoted, words))
 
 
-def outdated():
+def outdated() -> bool:
     """Whether --replay, which keeps the private facts too, brought those of another template."""
     path = os.path.join(CONTEXT.get("_repo_dir", ""), "cookiecutter.json")
-    if not os.path.isabs(path) or not os.path.isfile(path) or "_commit" in CONTEXT:  # cruft
+    is_cruft = "_commit" in CONTEXT
+    if is_cruft or not os.path.isabs(path) or not os.path.isfile(path):
         return False
     with open(path, encoding="utf-8") as file:
         now = json.load(file)
-    return any(now[key] != CONTEXT.get(key) for key in now if re.match("_[^_]", key))
+    facts = [key for key in now if re.match("_[^_]", key)]
+    return any(now[key] != CONTEXT.get(key) for key in facts)
 
 
-def main():
-    if sys.version_info < (3, 9) or cookiecutter_version() < OLDEST:
-        stop("This template needs cookiecutter 2.1.1 or newer on Python 3.9 or newer: pipx install "
-             "--force cookiecutter (or pip install --upgrade cookiecutter).")
-    taken = [name for name in STAGING if os.path.lexists(name)]
-    if taken:
-        stop("%s is already in %s, and the template needs that name while it works.\nIf an "
-             "interrupted run left it there, remove it; if it is yours, rename it. Then run the "
-             "same command again. Nothing was changed." % (" and ".join(taken), os.getcwd()))
+def report(answers: "dict[str, str]", wrong: "dict[str, str]") -> str:
+    """Give what is said of the wrong answers."""
+    count = "1 answer" if len(wrong) == 1 else f"{len(wrong)} answers"
+    lines = [count + " cannot be used; nothing was written."]
+    for key, allowed in wrong.items():
+        answer = answers[key]
+        shown = repr(answer[:SHOWN])
+        if len(answer) > SHOWN:
+            shown += f"... ({len(answer)} characters)"
+        lines += ["", f"  {key}: {shown}", "    allowed: " + allowed]
+    advice = "This asks again; Enter keeps what was right (cookiecutter's own report follows):"
+    return "\n".join([*lines, "", advice, "", "    " + again(answers, wrong), ""])
+
+
+def main() -> None:
+    """Check the versions, the folder and the answers."""
+    if sys.version_info < OLDEST_PYTHON or cookiecutter_version() < OLDEST:
+        stop(
+            "This template needs cookiecutter 2.1.1 or newer on Python 3.9 or newer: pipx install "
+            "--force cookiecutter (or pip install --upgrade cookiecutter)."
+        )
+    if os.path.lexists(STAGING):
+        stop(
+            f"{STAGING} is already in {os.getcwd()}, and the template needs that name while it "
+            "works.\nIf an interrupted run left it there, remove it; if it is yours, rename it. "
+            "Then run the same command again. Nothing was changed."
+        )
     answers = {key: str(CONTEXT.get(key, "")) for key in RULES}
     if outdated():
-        stop("These answers were kept by another version of the template, and its lists of files "
-             "with them; nothing was written.\nThe same answers for this version:\n\n    "
-             + again(answers, {}) + "\n")
+        stop(
+            "These answers were kept by another version of the template, and its lists of files "
+            "with them; nothing was written.\nThe same answers for this version:\n\n    "
+            + again(answers, {})
+            + "\n"
+        )
     wrong = problems(answers)
     if wrong:
-        count = "1 answer" if len(wrong) == 1 else "%d answers" % len(wrong)
-        lines = [count + " cannot be used; nothing was written."]
-        for key, allowed in wrong.items():
-            answer = answers[key]
-            shown = repr(answer[:60]) + ("... (%d characters)" % len(answer)) * (len(answer) > 60)
-            lines += ["", "  %s: %s" % (key, shown), "    allowed: " + allowed]
-        stop("\n".join(lines + ["", "This asks again; Enter keeps what was right (cookiecutter's "
-                                "own report follows):", "", "    " + again(answers, wrong), ""]))
+        stop(report(answers, wrong))
 
 
 if __name__ == "__main__":

@@ -18,16 +18,19 @@ import yaml
 from base_images import docker_runs, images_of, is_available
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
+STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / "cookiecutter-stacks"
+sys.path.insert(0, str(STAGED))  # the package `placing`, which the hook runs
+sys.dont_write_bytecode = True  # what lies in the template's folder is staged
 ANSWERS = {
     "repo_name": "Kg_Demo.v1",
     "openshift_project": "demo-project",
     "github_username": "octocat",
 }
-FACTS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_stacks"]
+QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+FACTS = QUESTIONS["_stacks"]
 STACKS = list(FACTS)
 BASE = re.search(
-    "(?m)^FROM (.*)", (STAGED / "own-dockerfile/Dockerfile").read_text(encoding="utf-8")
+    "(?m)^FROM (.*)", (STAGED / "own-dockerfile/Dockerfile.j2").read_text(encoding="utf-8")
 )[1]
 # A shell lets what it starts in the background ignore Ctrl-C, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -85,6 +88,16 @@ class Generated:
             for p in self.path.rglob("*")
             if p.is_file() and ".git" not in p.relative_to(self.path).parts
         )
+
+
+def listed(stack):
+    """(the owner's paths, the template's): what cookiecutter.json says of the stack and its parts."""
+    entries = {**QUESTIONS["_parts"], **FACTS}
+    yours, templates = set(), set()
+    for part in ("every", *FACTS[stack]["parts"], stack):
+        yours.update(entries.get(part, {}).get("yours", {}))
+        templates.update(entries.get(part, {}).get("templates", []))
+    return yours, templates
 
 
 def is_web(stack):

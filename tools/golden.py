@@ -15,7 +15,7 @@ from pathlib import Path
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 GOLDEN = TEMPLATE / "tests" / "golden"
-STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
+STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / "cookiecutter-stacks"
 STORAGE = "5Gi"
 FIXED = {
     "CITATION.cff": (r'(?m)^(date-released: )".*"', r'\1"2026-01-01"'),

@@ -43,7 +43,7 @@ def found(top):
         for path in sorted((top / folder).rglob("*")):
             workflow = path.suffix in (".yml", ".yaml") and ".github" in path.parts
             ours = folder == FOLDERS[2] and path.suffix == ".yaml"
-            if not path.is_file() or not (workflow or ours or path.name.endswith("Dockerfile")):
+            if not path.is_file() or not (workflow or ours or "Dockerfile" in path.name):
                 continue
             stages = set()
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / ".cookiecutter-stacks"
+STAGED = TEMPLATE / "{{cookiecutter.repo_name}}" / "cookiecutter-stacks"
 COMMAND = re.compile(r"(?m)\A(?:#.*\n)*?# +(uv pip compile .*)$")
 PIN = re.compile(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 
@@ -36,11 +36,10 @@ def relock(stack, uv):
     """Compile a stack's requirements; (file, {package: (old, new)}) of each."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(STAGED / stack, Path(folder) / "stack"))
-        project = copy / "pyproject.toml"
+        project = copy / "pyproject.toml.j2"
         if project.exists():
-            project.write_text(
-                re.sub(r"\{\{.*?\}\}", "x", project.read_text(encoding="utf-8")), encoding="utf-8"
-            )
+            text = re.sub(r"\{\{.*?\}\}", "x", project.read_text(encoding="utf-8"))
+            (copy / "pyproject.toml").write_text(text, encoding="utf-8")
         for path, command in locks(stack):
             subprocess.run(
                 [uv, *shlex.split(command)[1:], "--upgrade", "--quiet"], cwd=copy, check=True

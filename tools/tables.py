@@ -98,7 +98,7 @@ def questions():
             continue
         prompt, allowed, default = (
             QUESTIONS["__prompts__"][key],
-            hook["RULES"][key][1],
+            hook["RULES"][key].allowed,
             code(defaults[key]),
         )
         if isinstance(value, list):

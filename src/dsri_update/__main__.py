@@ -53,13 +53,10 @@ def first_answers(state):
 
 def yours(context):
     """The paths that the template leaves to their owner; older ones and other stacks have none."""
-    facts = context.get("_yours", {})
-    parts = [
-        "every",
-        *context.get("_stacks", {}).get(context.get("stack"), {}).get("parts", []),
-        context.get("stack"),
-    ]
-    return {path for part in parts for path in facts.get(part, {})}
+    entries = {**context.get("_parts", {}), **context.get("_stacks", {})}
+    stack = context.get("stack")
+    parts = ["every", *entries.get(stack, {}).get("parts", []), stack]
+    return {path for part in parts for path in entries.get(part, {}).get("yours", {})}
 
 
 def state_here():

@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 
 import pytest
 import yaml
-from conftest import TEMPLATE, bake, hook, run, tool
+from conftest import STAGED, TEMPLATE, bake, hook, run, tool
 
 WRONG = {
     "project_name": ["", " x", "a\tb", "a\u202eb", "a\u2028b", "x" * 101],
@@ -93,6 +94,30 @@ def test_refused(key, answer):
 @pytest.mark.parametrize("key, answer", [(k, a) for k, many in RIGHT.items() for a in many])
 def test_taken(key, answer):
     assert right(key, answer)
+
+
+@pytest.mark.parametrize(
+    "quantity, is_bytes",
+    [
+        ("5Gi", 5 * 1024**3),
+        ("0.5Gi", 1024**3 // 2),
+        (".5Gi", 1024**3 // 2),
+        ("+5.", 5),
+        ("10Ti", 10 * 1024**4),
+        ("500M", 500 * 1000**2),
+        ("5k", 5000),
+        ("2E", 2 * 1000**6),
+        ("2Ei", 2 * 1024**6),
+        ("5000m", 5),
+        ("1e3", 1000),
+        ("1E+3", 1000),
+        ("1099511627776", 1024**4),
+    ],
+)
+def test_a_quantity_is_the_same_everywhere(quantity, is_bytes):
+    """The hook stands alone, so it has a reading of its own; openshift/image.py has the other."""
+    image = runpy.run_path(str(STAGED / "every/openshift/image.py"))
+    assert PRE["bytes_of"](quantity) == image["bytes_of"](quantity) == is_bytes
 
 
 @pytest.mark.parametrize(
@@ -211,7 +236,7 @@ def test_answers_kept_by_another_version_are_refused_with_the_command_that_takes
     assert same.returncode == 0, same.stderr
     kept = next((tmp_path / ".r").glob("*.json"))
     answers = json.loads(kept.read_text(encoding="utf-8"))
-    answers["cookiecutter"]["_rendered"]["every"].append("gone.md")
+    answers["cookiecutter"]["_parts"]["every"]["templates"].append("gone.md")
     kept.write_text(json.dumps(answers), encoding="utf-8")
     done = run(*replay, "other", cwd=tmp_path, env={**os.environ, "PWD": str(tmp_path)})
     assert (
@@ -227,7 +252,7 @@ def test_answers_kept_by_another_version_are_refused_with_the_command_that_takes
 
 
 def test_hooks_import_nothing_from_the_temporary_folder(tmp_path, monkeypatch):
-    for module in ("json", "re", "shlex", "textwrap"):
+    for module in ("jinja2", "json", "placing", "re", "shlex", "textwrap", "typing"):
         (tmp_path / f"{module}.py").write_text(
             "raise SystemExit('imported from the temporary folder')", encoding="utf-8"
         )

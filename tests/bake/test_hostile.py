@@ -16,7 +16,7 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
-from conftest import LONG, STACKS, TEMPLATE, is_web, long, need
+from conftest import LONG, STACKS, STAGED, TEMPLATE, is_web, long, need
 from cookiecutter.exceptions import CookiecutterException
 from cookiecutter.main import cookiecutter
 
@@ -428,7 +428,13 @@ FIXED = [
 ]
 
 
-WITH_TEXTS = ["fastapi", "react", "batch-job", "r-shiny"]  # the stacks whose own files hold them
+WITH_TEXTS = [  # the stacks whose own files hold them
+    stack
+    for stack in STACKS
+    if any(
+        "__escaped" in path.read_text(encoding="utf-8") for path in (STAGED / stack).rglob("*.j2")
+    )
+]
 
 
 def group(first, stack):

@@ -8,7 +8,7 @@ import pytest
 from conftest import TEMPLATE
 
 SCRIPT = runpy.run_path(
-    str(TEMPLATE / "{{cookiecutter.repo_name}}/.cookiecutter-stacks/every/openshift/image.py")
+    str(TEMPLATE / "{{cookiecutter.repo_name}}/cookiecutter-stacks/every/openshift/image.py")
 )
 HUB, END = "is pulled from DockerHub", "\nUSER 1001\nEXPOSE 8080\n"
 DOCKERFILES = {  # what: (a Dockerfile, what is found)

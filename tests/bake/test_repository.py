@@ -5,11 +5,24 @@ import functools
 import json
 import re
 import shutil
+from pathlib import PurePosixPath
 
 import golden
 import pytest
 import yaml
-from conftest import FACTS, STACKS, STAGED, TEMPLATE, bake, is_web, long, run, tool, workload
+from conftest import (
+    FACTS,
+    STACKS,
+    STAGED,
+    TEMPLATE,
+    bake,
+    is_web,
+    listed,
+    long,
+    run,
+    tool,
+    workload,
+)
 
 EVERY = {
     ".dockerignore",
@@ -30,71 +43,6 @@ EVERY = {
 }
 WEB = {"openshift/deployment.yaml", "openshift/route.yaml", "openshift/service.yaml"}
 JOB = {"openshift/cronjob.yaml", "openshift/files.yaml"}
-DEPENDABOT = {".github/dependabot.yml"}  # it knows no R, whose packages come with the base image
-ONLY = {
-    "fastapi": {
-        "app/__init__.py",
-        "app/__main__.py",
-        "app/main.py",
-        "app/page.html",
-        "app/settings.py",
-        "pyproject.toml",
-        "requirements.txt",
-        "requirements-dev.txt",
-        "tests/test_app.py",
-    },
-    "own-dockerfile": set(),
-    "jupyterlab": {
-        "jupyter_server_config.py",
-        "notebooks/start.ipynb",
-        "requirements.in",
-        "requirements.txt",
-    },
-    "react": {
-        ".npmrc",
-        "eslint.config.js",
-        "index.html",
-        "package-lock.json",
-        "package.json",
-        "public/favicon.svg",
-        "server/nginx.conf.template",
-        "server/start.sh",
-        "src/App.test.tsx",
-        "src/App.tsx",
-        "src/about.json",
-        "src/backend.ts",
-        "src/index.css",
-        "src/main.tsx",
-        "tsconfig.json",
-        "vite.config.ts",
-    },
-    "batch-job": {
-        "app/__init__.py",
-        "app/__main__.py",
-        "app/settings.py",
-        "app/store.py",
-        "app/work.py",
-        "example/inputs/heart.txt",
-        "example/inputs/lung.txt",
-        "example/inputs/senses/eye.txt",
-        "pyproject.toml",
-        "requirements.txt",
-        "requirements-dev.txt",
-        "tests/test_app.py",
-    },
-    "r-shiny": {
-        "R/penguins.R",
-        "R/project.R",
-        "app.R",
-        "packages.txt",
-        "start.R",
-        "start.sh",
-        "tests/testthat/setup.R",
-        "tests/testthat/test-app.R",
-        "tests/testthat/test-penguins.R",
-        "www/healthz",
-    },
-}
 QUESTIONS = [
     "project_name",
     "repo_name",
@@ -113,17 +61,36 @@ QUESTIONS = [
 ]
 
 
+def staged_files():
+    """Every file of the staging folder that is staged for a repository."""
+    helpers = {STAGED / "placing", STAGED / "README.md"}
+    return [
+        path for path in STAGED.rglob("*") if path.is_file() and not helpers & {path, *path.parents}
+    ]
+
+
+def own_files(part):
+    """The paths that a part's folder gives a repository."""
+    top = STAGED / part
+    return {
+        path.relative_to(top).as_posix().removesuffix(".j2")
+        for path in top.rglob("*")
+        if path.is_file()
+    }
+
+
 def tree(stack, storage):
-    return (
-        EVERY
-        | ONLY[stack]
-        | (WEB if is_web(stack) else JOB)
-        | (DEPENDABOT if stack != "r-shiny" else set())
-    ) - ({"openshift/pvc.yaml"} if storage == "none" else set())
+    """The paths of a repository: what all have, and what the stack's own parts have."""
+    expected = EVERY | (WEB if is_web(stack) else JOB)
+    for part in (*FACTS[stack]["parts"], stack):
+        expected |= own_files(part)
+    return expected - ({"openshift/pvc.yaml"} if storage == "none" else set())
 
 
 def test_the_tree_is_exactly_this(repository, stack, storage):
-    assert set(repository.files()) == tree(stack, storage)
+    found, expected = set(repository.files()), tree(stack, storage)
+    assert found - expected == set(), "generated, but neither in EVERY, WEB or JOB nor in the stack"
+    assert expected - found == set(), "in EVERY, WEB, JOB or the stack's folder, but not generated"
 
 
 def test_what_users_get_is_what_is_under_version_control(repository, stack, storage):
@@ -242,9 +209,9 @@ def test_only_what_may_run_twice_is_told_how(repository, stack, storage):
         workload(repository)[0]["spec"],
         (repository / "openshift/README.md").read_text(encoding="utf-8"),
     )
-    assert ("### More pods" in text) == (
-        stack in ("fastapi", "react", "r-shiny") or (stack, storage) == ("own-dockerfile", "none")
-    )
+    facts = FACTS[stack]
+    may_run_twice = facts.get("update_with_storage") == "RollingUpdate"
+    assert ("### More pods" in text) == (may_run_twice or storage == facts["storage"] == "none")
     # A number in git would take back what was scaled, with every apply.
     assert spec.get("replicas") == (1 if is_web(stack) and "### More pods" not in text else None)
 
@@ -376,10 +343,11 @@ def test_who_deploys_from_git_pins_in_one_line(stack, tmp_path):
 def test_template_files_are_valid_where_they_stand():
     for path in STAGED.rglob("*"):
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        if path.suffix in (".yml", ".yaml"):
+        name = path.name.removesuffix(".j2")
+        if name.endswith((".yml", ".yaml")):
             assert yaml.compose(text), path
-        elif path.suffix == ".py":
-            ast.parse(text)
+        elif name.endswith(".py"):
+            ast.parse(text, feature_version=(3, 9) if path.parent.name == "placing" else None)
     for hook in ("pre_gen_project.py", "post_gen_project.py"):
         ast.parse((TEMPLATE / "hooks" / hook).read_text(encoding="utf-8"), feature_version=(3, 9))
 
@@ -487,25 +455,21 @@ def test_a_licence_names_its_owner(tmp_path, license_name):
     assert "Mona Octocat" in text and "{{" not in text and "{%" not in text
 
 
-def test_what_carries_answers_is_rendered_and_nothing_else():
-    facts = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
-    rendered = {f"{part}/{path}" for part, paths in facts["_rendered"].items() for path in paths}
-    rendered |= {
-        f"{stack}/{path}" for stack, entry in facts["_stacks"].items() for path in entry["rendered"]
-    }
-    texts = {
-        p.relative_to(STAGED).as_posix(): p.read_bytes().decode("utf-8", "replace")
-        for p in STAGED.rglob("*")
-        if p.is_file()
-    }
-    # What a rendered file includes.
-    rendered |= {
-        f"pod/{name}"
-        for path in rendered
-        for name in re.findall(r'include "\.cookiecutter-stacks/pod/(.*)"', texts[path])
-    }
-    assert rendered == {
-        path
-        for path, text in texts.items()
-        if re.search(r"cookiecutter\.\w|\{% |^\s*#% ", text, re.MULTILINE)
-    }
+def test_what_carries_answers_ends_in_j2_and_nothing_else():
+    for path in staged_files():
+        text = path.read_bytes().decode("utf-8", "replace")
+        answers = re.search(r"\{\{ (cookiecutter|the)\.\w|\{% |^\s*#% ", text, re.MULTILINE)
+        assert bool(answers) == (path.suffix == ".j2"), path
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_each_file_is_the_owner_s_or_the_template_s(stack):
+    """Updates leave alone what is the owner's: a path that nobody thought of would be replaced."""
+    yours, templates = listed(stack)
+    for path in tree(stack, "5Gi"):
+        above = {path, *map(str, PurePosixPath(path).parents)}
+        whose = sorted(above & yours) + sorted(above & templates)
+        assert len(whose) == 1, (
+            f"cookiecutter.json, _stacks, {stack}: {path} has to be in one of its lists, `yours` "
+            f"(with the reason) or `templates`; it is in {whose or 'none'}"
+        )

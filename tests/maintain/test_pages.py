@@ -5,11 +5,12 @@ import os
 import re
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import tables
 import yaml
-from conftest import FACTS, STACKS, TEMPLATE, run
+from conftest import FACTS, STACKS, STAGED, TEMPLATE, run
 
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
 SOURCES = {
@@ -17,8 +18,11 @@ SOURCES = {
     for line in (Path(__file__).parent / "sources.txt").read_text(encoding="utf-8").splitlines()
     if line[:1] != "#"
 }
-PAGES = [TEMPLATE / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
-    (TEMPLATE / "tests" / "golden").glob("**/README.md")
+OURS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md")
+PAGES = (
+    [TEMPLATE / name for name in OURS]
+    + [STAGED / "README.md"]
+    + sorted((TEMPLATE / "tests" / "golden").glob("**/README.md"))
 )
 # What the answers of tests/golden name: it is there when the user has made it.
 ANSWERED = re.compile(
@@ -68,7 +72,7 @@ def anchors(page):
 def is_there(page, path):
     """Whether a link of a page leads to a file or folder; tests/golden lists the ones that it does not hold."""
     golden = TEMPLATE / "tests" / "golden"
-    if (page.parent / path).exists():
+    if (page.parent / unquote(path)).exists():
         return True
     if golden not in page.parents:
         return False
@@ -103,7 +107,7 @@ def test_every_link_leads_somewhere(page):
         ).partition("#")
         assert is_there(page, path), f"{target} is not in the repository"
         if anchor:
-            assert anchor in anchors(page.parent / path if path else page), (
+            assert anchor in anchors(page.parent / unquote(path) if path else page), (
                 f"{target}: no such heading"
             )
 

@@ -231,6 +231,7 @@ def test_every_pin_of_the_template_is_found():
     assert all(re.fullmatch("[0-9a-f]{40}", commit) and version for _, commit, version in actions)
     files = {
         *(TEMPLATE / pins.FOLDERS[1]).rglob("*Dockerfile"),
+        *(TEMPLATE / pins.FOLDERS[1]).rglob("*Dockerfile.j2"),
         *(TEMPLATE / pins.FOLDERS[2] / name for name in ("compose.yaml", "kind.yaml")),
     }
     assert {

@@ -56,7 +56,7 @@ def staged(tmp_path, monkeypatch):
 
 
 def test_requirements_are_resolved_by_their_own_commands(staged, capsys):
-    before = {path: path.read_bytes() for path in staged.glob("stacks/*/pyproject.toml")}
+    before = {path: path.read_bytes() for path in staged.glob("stacks/*/pyproject.toml.j2")}
     relock.main()
     calls = (staged / "calls").read_text(encoding="utf-8").splitlines()
     commands = [call for call in calls if call.startswith("pip compile ")]

@@ -1,11 +1,17 @@
 """Promise 2: what is printed for PowerShell is PowerShell, and says the same as what is printed for POSIX shells."""
 
 import importlib.util
+import json
 import re
 import shlex
 
 import pytest
-from conftest import bake, hook, later, long, need
+from conftest import STAGED, TEMPLATE, bake, later, long, need
+from placing.project import Project
+from placing.repository import Repository
+from placing.shell import Shell
+from placing.staging import environment
+from placing.steps import printed_steps
 
 WINDOWS_ONLY = {"Read-Host", "New-Object"}
 POSIX_ONLY = {"trap", "printf", "stty", "read", "echo"}
@@ -15,13 +21,12 @@ def printed(made, posix, monkeypatch, was_empty=True, added=()):
     """The commands that the hook prints, without what indents them."""
     monkeypatch.chdir(made.path)
     monkeypatch.setenv("PWD", str(made.path.parent))
-    use = hook("post_gen_project")
-    use["POSIX"] = posix
-    text = use["steps"](
-        (made / "openshift/README.md").read_text(encoding="utf-8"), was_empty, list(added)
-    )
+    answers = json.loads((made.path.parent / ".r" / f"{TEMPLATE.name}.json").read_text("utf-8"))
+    templates = environment(Project(answers["cookiecutter"]), folder=str(STAGED))
+    shell = Shell(is_posix=posix)
+    text = printed_steps(templates, shell, Repository(was_empty, frozenset(), {}), list(added))
     return "\n".join(
-        use["wrapped"](line)[4:] for line in text.splitlines() if line.startswith("    ")
+        shell.wrapped(line)[4:] for line in text.splitlines() if line.startswith("    ")
     )
 
 

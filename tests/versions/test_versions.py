@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jinja2
+import markupsafe
 import pytest
 from conftest import ADDRESS, ANSWERS, TEMPLATE, bake, long, need, run, snapshot
 from cookiecutter.environment import StrictEnvironment
@@ -126,7 +128,7 @@ def interpreter(version):
     "version", [PYTHONS[0], *[pytest.param(v, marks=long) for v in PYTHONS[1:]]]
 )
 def test_the_hooks_run_with_every_python_alike(tmp_path, version):
-    """The hooks alone, which need no package: what cookiecutter renders, run by another Python."""
+    """The hooks alone, with no package but Jinja2: what cookiecutter renders, run by another Python."""
     python = interpreter(version)
     if not python:
         pytest.skip(
@@ -151,6 +153,13 @@ def test_the_hooks_run_with_every_python_alike(tmp_path, version):
     )
     there = staged / ANSWERS["repo_name"]
     (tmp_path / "empty").mkdir()
+    packages = tmp_path / "packages"
+    for package in (jinja2, markupsafe):
+        folder = Path(package.__file__).parent
+        # Without what was compiled for this Python; MarkupSafe can do without.
+        shutil.copytree(
+            folder, packages / folder.name, ignore=shutil.ignore_patterns("*.so", "*.pyd")
+        )
     for hook, cwd in (("pre_gen_project", tmp_path / "empty"), ("post_gen_project", there)):
         text = (
             StrictEnvironment(context=context, line_statement_prefix="#%")
@@ -158,6 +167,7 @@ def test_the_hooks_run_with_every_python_alike(tmp_path, version):
             .render(**context)
         )
         (tmp_path / f"{hook}.py").write_text(text, encoding="utf-8")
-        done = run(python, "-I", "-S", str(tmp_path / f"{hook}.py"), cwd=cwd)
+        start = "import runpy, sys; sys.path.append(sys.argv[1]); runpy.run_path(sys.argv[2], run_name='__main__')"
+        done = run(python, "-I", "-S", "-c", start, packages, tmp_path / f"{hook}.py", cwd=cwd)
         assert done.returncode == 0, done.stderr
     assert content(there) == content(expected.path)

@@ -136,7 +136,7 @@ def test_no_change_opens_nothing(hosted, monkeypatch):
 
 
 def test_a_change_is_one_pull_request_which_later_ones_refresh_until_it_is_somebodys(hosted):
-    hosted.release("fastapi/Dockerfile", "trixie-slim", "forky-slim")
+    hosted.release("fastapi/Dockerfile.j2", "trixie-slim", "forky-slim")
     status, log = hosted.run()
     assert status == 0, log
     (pull,) = hosted.posted()
@@ -209,7 +209,7 @@ def test_a_conflict_is_a_draft_that_shows_it_where_drafts_are_had(hosted):
 
 def test_a_workflow_change_needs_the_token_that_may_and_is_told_without(hosted):
     hosted.release("every/.github/workflows/publish.yml", "# v7.0.1", "# v7.0.2")
-    hosted.release("fastapi/Dockerfile", "trixie-slim", "forky-slim")
+    hosted.release("fastapi/Dockerfile.j2", "trixie-slim", "forky-slim")
     status, log = hosted.run()
     assert status == 0, log
     body = hosted.posted()[0]["body"]
@@ -231,7 +231,7 @@ def test_a_workflow_change_needs_the_token_that_may_and_is_told_without(hosted):
 
 
 def test_where_actions_may_not_open_one_the_branch_is_pushed_and_the_link_given(hosted):
-    hosted.release("fastapi/Dockerfile", "trixie-slim", "forky-slim")
+    hosted.release("fastapi/Dockerfile.j2", "trixie-slim", "forky-slim")
     hosted.api.refuses = [
         (403, "GitHub Actions is not permitted to create or approve pull requests.")
     ]
