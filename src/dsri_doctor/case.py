@@ -5,14 +5,14 @@ import re
 import shlex
 from collections import namedtuple
 
-from dsri_doctor.hide import hide
+from dsri_doctor.hide import hide, looks_like_a_token
 from dsri_doctor.look import owned, template_of
 
 Finding = namedtuple("Finding", "name what why mend says warning", defaults=([], [], False))
 
 # The order in which to mend: what stands earlier hides what stands later.
 ORDER = """no-tool no-manifests bad-config not-logged-in unreachable cluster-unwell no-project project-ending no-workload scaled-down paused publish-denied publish-failed never-published
-no-account no-pull-secret pull-secret-missing pull-secret-broken pull-secret-type pull-secret-registry pull-secret-token pull-secret-not-linked
+no-account no-pull-secret pull-secret-missing pull-secret-broken pull-secret-type pull-secret-registry pull-secret-user pull-secret-token pull-secret-not-linked
 image-name image-missing token-refused image-platform pull-limit registry-unreachable pull-failed
 quota resources-missing maxima security-context pod-refused
 claim-missing claim-not-bound volume-not-mounted volume-held no-room not-scheduled
@@ -100,8 +100,12 @@ class Case:
             for c in self.containers.values()
             for v in c.get("env") or []
             if v.get("value")
-            and re.search(r"(?i)pass|secret|token|key|credential|dsn|cookie", v["name"])
+            and (
+                re.search(r"(?i)pass|secret|token|key|credential|dsn|cookie", v["name"])
+                or looks_like_a_token(v["value"])
+            )
         }
+        self.literal |= facts.get("withheld") or set()
         self.findings, self.said = [], set()
 
     def ended(self, *conditions, job=-1):
@@ -213,7 +217,7 @@ class Case:
                 (
                     entry["user"]
                     for place, entry in known.items()
-                    if host in place and "@" not in entry["user"]
+                    if host in place and entry["user"]
                 ),
                 None,
             )
@@ -224,7 +228,7 @@ class Case:
             if host == "ghcr.io"
             else []
         )
-        others = [place for place in sorted(known) if host not in place and not replace]
+        others = [place for place in sorted(known) if place and host not in place and not replace]
         lines += (
             [
                 f"{name} has logins for {', '.join(others)}, too; this leaves them out: put them into a secret of their own"

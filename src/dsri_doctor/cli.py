@@ -5,10 +5,12 @@ import json
 import re
 import sys
 import textwrap
+import traceback
 from pathlib import Path
 
 from dsri_doctor.case import settled
 from dsri_doctor.findings import cannot_look, findings, running_still
+from dsri_doctor.hide import conceal
 from dsri_doctor.look import CannotLook, look, repository, tool_named
 
 WIDTH = 80
@@ -180,7 +182,28 @@ def summary(facts):
     ]
 
 
+def shown(finding, values):
+    """A finding without the values that came out of a Secret, whatever it is made from."""
+    return finding._replace(
+        what=conceal(finding.what, values),
+        why=conceal(finding.why, values),
+        mend=[conceal(line, values) for line in finding.mend],
+        says=[conceal(line, values) for line in finding.says],
+    )
+
+
 def main(words=None):
+    try:
+        return answer(words)
+    except Exception:
+        # A traceback's last line may hold anything; only its places are said.
+        places = traceback.extract_tb(sys.exc_info()[2])
+        print("dsri-doctor has a fault of its own; please report it:", file=sys.stderr)
+        print("".join(traceback.format_list(places)) + sys.exc_info()[0].__name__, file=sys.stderr)
+        return 2
+
+
+def answer(words):
     options = arguments(words)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -205,6 +228,9 @@ def main(words=None):
     except CannotLook as problem:
         found, status, notes = [cannot_look(*problem.args)], 2, []
         title = "dsri-doctor could not look"
+    values = facts["withheld"] if facts else set()
+    found = [shown(finding, values) for finding in found]
+    notes, title = [conceal(note, values) for note in notes], conceal(title, values)
     if options.json:
         text = (
             json.dumps(

@@ -3,10 +3,14 @@
 import re
 
 HIDDEN = "[hidden]"
-# Tokens that can be told by their form: GitHub, GitLab, OpenShift, JWT, AWS, Slack, OpenAI, Hugging Face, Google.
+# Tokens that can be told by their form: GitHub, GitLab, Docker, npm, PyPI, OpenShift, JWT, AWS, Slack, OpenAI, Hugging Face, Google.
 TOKENS = re.compile(
-    r"gh[pousr]_\w{10,}|github_pat_\w{10,}|glpat-[\w-]{10,}|sha256~[\w-]{10,}|eyJ[\w-]{5,}\.[\w-]{5,}(\.[\w-]*)?"
+    r"gh[pousr]_\w{10,}|github_pat_\w{10,}|gl[a-z]{2,5}-[\w-]{10,}|dckr_[a-z]+_[\w-]{10,}|npm_\w{10,}|pypi-[\w-]{16,}|sha256~[\w-]{10,}|eyJ[\w-]{5,}\.[\w-]{5,}(\.[\w-]*)?"
     r"|A(KI|SI)A[0-9A-Z]{12,}|xox[a-z]-[\w-]{10,}|\bsk-[\w-]{16,}|\bhf_\w{16,}|AIza[\w-]{30,}"
+)
+TOKEN_STARTS = re.compile(
+    r"(gh[a-z]_|github_|gl[a-z]{2,5}-|dckr_|npm_|pypi-|sha256~|eyJ|A(KI|SI)A|xox[a-z]-|sk-|hf_|AIza).",
+    re.IGNORECASE,
 )
 NAMED = re.compile(
     r"""(?ix)(["']?[\w.-]{0,40}(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key
@@ -56,3 +60,27 @@ def tail(log, known=(), lines=6, width=160):
     """The last lines of a log that say something."""
     said = [line.strip() for line in hide(log[-20000:], known).splitlines() if line.strip()]
     return [line if len(line) <= width else line[: width - 1] + "…" for line in said[-lines:]]
+
+
+def looks_like_a_token(word):
+    """Whether a word could be a token rather than a name: it begins as one, or looks random.
+
+    A mistake on the safe side costs a placeholder in a command; one on the other side a secret."""
+    if TOKEN_STARTS.match(word):
+        return True
+    plain = re.sub(r"[^A-Za-z0-9]", "", word)
+    digits = sum(sign.isdigit() for sign in plain)
+    if len(plain) >= 16 and digits >= 4 or re.fullmatch(r"[0-9a-fA-F]{16,}", plain):
+        return True
+    changes = len(re.findall(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[0-9]|(?<=[0-9])[A-Za-z]", plain))
+    return len(plain) >= 10 and changes >= 4
+
+
+def conceal(text, values):
+    """One of our own sentences or commands, without tokens and the values that came out of a Secret.
+
+    A short word of letters is left: it may be a word of the sentence."""
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= (6 if re.search(r"\d", value) else 8):
+            text = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", HIDDEN, text)
+    return TOKENS.sub(HIDDEN, text)

@@ -1,7 +1,5 @@
 """Reads all that the findings need, in one pass: the cluster through `oc` or `kubectl`, the workflow through `gh`, the registry when asked."""
 
-import base64
-import binascii
 import json
 import os
 import re
@@ -11,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dsri_doctor import registry
+from dsri_doctor.hide import looks_like_a_token
+from dsri_doctor.pull_secret import decoded, withheld
 
 # Where each kind that may run the application is found, and where it keeps what its pods are.
 KINDS = {
@@ -176,7 +176,7 @@ def repository(tool, folder, name=None):
     return {
         "project": workload["metadata"].get("namespace"),
         "name": workload["metadata"]["name"],
-        "user": user[1] if user else None,
+        "user": user[1] if user and not looks_like_a_token(user[1]) else None,
         "folder": Path(folder).as_posix(),
         "workload": workload,
         "others": [o["metadata"]["name"] for o in workloads if o is not workload],
@@ -199,63 +199,6 @@ def selector(labels):
     return "labelSelector=" + "%2C".join(
         f"{k.replace('/', '%2F')}%3D{v}" for k, v in sorted(labels.items())
     )
-
-
-def decoded(secret):
-    """(what may be known of a pull secret, {registry: (user, token)}): the first holds no token."""
-    known = {"type": secret.get("type"), "registries": {}, "changed": changed(secret)}
-    key = {
-        "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
-        "kubernetes.io/dockercfg": ".dockercfg",
-    }.get(known["type"])
-    keys = secret.get("data") or {}
-    known["keys"] = sorted(keys)
-    logins = {}
-    for name in [key] if key else [".dockerconfigjson", ".dockercfg"]:
-        if name not in keys:
-            continue
-        try:
-            config = json.loads(base64.b64decode(keys[name]))
-            entries = config.get("auths", {}) if name == ".dockerconfigjson" else config
-            known["elsewhere"] = bool(config.get("credsStore") or config.get("credHelpers"))
-            for host, entry in entries.items():
-                user, token = entry.get("username", ""), entry.get("password", "")
-                if entry.get("auth"):
-                    user, _, token = (
-                        base64.b64decode(entry["auth"]).decode("utf-8", "replace").partition(":")
-                    )
-                logins[host] = (user, token)
-                known["registries"][host] = {"user": user, "token": kind_of_token(token)}
-        except (ValueError, AttributeError, TypeError, binascii.Error):
-            known["broken"] = True
-    return known, logins
-
-
-def kind_of_token(token):
-    """What the form of a token says of it."""
-    if not token.strip():
-        return "empty"
-    if token != token.strip() or re.search(r"\s", token):
-        return "with-spaces"
-    for start, kind in (
-        ("github_pat_", "fine-grained"),
-        ("ghs_", "of-a-workflow"),
-        ("ghp_", "classic"),
-        ("gho_", "of-an-app"),
-        ("ghu_", "of-an-app"),
-        ("sha256~", "of-openshift"),
-    ):
-        if token.startswith(start):
-            return kind
-    if re.fullmatch(r"[$<{%].*|TOKEN|GHCR_TOKEN|xxx+|\.\.\.|changeme", token):
-        return "placeholder"
-    return "unknown"
-
-
-def changed(thing):
-    """When an object was written last, as far as the server keeps it."""
-    times = [f.get("time", "") for f in thing["metadata"].get("managedFields", [])]
-    return max([*times, thing["metadata"].get("creationTimestamp") or ""])
 
 
 def runs_of(repository_name):
@@ -349,6 +292,7 @@ def look(tool, project, name, options=(), expected=None, ask_registry=False, git
         "there": {},
         "policies": [],
         "ending": None,
+        "withheld": set(),
         **dict.fromkeys(LISTS),
     }
     with ThreadPoolExecutor(8) as pool:
@@ -558,6 +502,7 @@ def read_secrets(cluster, pool, within, facts, template):
         secret, why = answer.result()
         if secret:
             facts["secrets"][name], logins[name] = decoded(secret)
+            facts["withheld"] |= withheld(logins[name])
         elif why == "NotFound":
             facts["secrets"][name] = None
         elif "secrets" not in facts["unseen"]:

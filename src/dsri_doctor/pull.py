@@ -360,7 +360,7 @@ def suspicious(case, name, image, certain):
     ):
         case.add(
             "pull-secret-type",
-            f"The secret {name} is of the type {secret.get('type')}, which no pull looks at.",
+            f"The secret {name} is of {'the type ' + secret['type'] if secret.get('type') else 'a type'}, which no pull looks at.",
             "A pull secret is made by `create secret docker-registry`.",
             case.secret(name, replace=True, host=host, then=case.restart()),
         )
@@ -376,11 +376,20 @@ def suspicious(case, name, image, certain):
     if certain and not entry:
         case.add(
             "pull-secret-registry",
-            f"The secret {name} is for {', '.join(sorted(secret['registries']))}; the image comes from {host}.",
+            f"The secret {name} is for {', '.join(filter(None, sorted(secret['registries']))) or 'what is no name of a registry'}; the image comes from {host}.",
             "Without --docker-server a secret is for DockerHub."
             if any("docker.io" in r for r in secret["registries"])
             else "",
             case.secret(name, host=host, then=case.restart()),
+        )
+        return True
+    if entry and entry.get("user_is") == "token":
+        case.add(
+            "pull-secret-user",
+            f"In the secret {name}, a token stands where the user name should be.",
+            "It is not shown here.",
+            case.secret(name, host=host, then=case.restart() if certain else []),
+            warning=not certain,
         )
         return True
     why = (
@@ -422,6 +431,7 @@ def refused(case, image, said):
         "pull-secret-type",
         "pull-secret-registry",
         "pull-secret-broken",
+        "pull-secret-user",
         "pull-secret-token",
     ):
         return
@@ -467,7 +477,7 @@ def refused(case, image, said):
             why += " (dsri-doctor --registry asks which.)"
     if user and wanted and user.lower() != wanted.lower():
         why += f" The secret's user is {user}; this repository's steps say {wanted}."
-    elif user and "@" in user:
+    elif entry.get("user_is") == "email":
         why += " The secret's user is an e-mail address; it should be the account's name."
     if case.facts["runs"] is not None and not any(
         r["conclusion"] == "success" for r in case.facts["runs"]

@@ -2,6 +2,7 @@
 token to GitHub, in a header: it is in no process list, no file and no answer."""
 
 import base64
+import http.client
 import json
 import re
 import urllib.error
@@ -37,8 +38,8 @@ def fetch(address, headers, method="GET"):
             return answer.status, answer.headers, answer.read(2_000_000)
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read(100_000)
-    except (OSError, ValueError) as error:
-        return 0, {}, str(error).encode()
+    except (OSError, ValueError, http.client.HTTPException):
+        return 0, {}, b""  # an error's text may hold the header that it is about
 
 
 def split(image):

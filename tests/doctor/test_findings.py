@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 from dsri_doctor import findings as doctor  # noqa: E402
 from dsri_doctor.cli import page  # noqa: E402
 from dsri_doctor.hide import hide, tail  # noqa: E402
-from dsri_doctor.look import changed, decoded, kind_of_token, read_ports  # noqa: E402
+from dsri_doctor.look import read_ports  # noqa: E402
+from dsri_doctor.pull_secret import decoded, kind_of_token  # noqa: E402
 from dsri_doctor.registry import serves, split  # noqa: E402
 
 NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.timezone.utc)
@@ -961,20 +962,6 @@ def test_what_is_known_of_a_secret_holds_no_token():
     )[0]["broken"]
 
 
-def test_when_an_object_was_written_last():
-    assert (
-        changed(
-            {
-                "metadata": {
-                    "creationTimestamp": "2026-01-01T00:00:00Z",
-                    "managedFields": [{"time": "2026-03-01T00:00:00Z"}, {}],
-                }
-            }
-        )
-        == "2026-03-01T00:00:00Z"
-    )
-
-
 @pytest.mark.parametrize(
     "token, kind",
     [
@@ -1837,7 +1824,7 @@ def test_a_secret_for_more_than_one_registry():
         line for line in mends(facts) if "has logins for https://index.docker.io/v1/, too" in line
     ]
     facts["secrets"]["github-ghcr-secret"]["registries"] = {
-        "ghcr.io": {"user": "me@um.nl", "token": "classic"}
+        "ghcr.io": {"user": "", "user_is": "email", "token": "classic"}
     }
     assert (
         "--docker-username=GITHUB_USER " in str(mends(facts))
