@@ -70,15 +70,15 @@ def place(files):
     return added, sorted(kept)
 
 
-def findings(script, dockerfile):
-    """What in the Dockerfile that was there would not run on the cluster: [(what, cure)]; `script`
-    is the one that the repository gets for its image."""
+def findings(dockerfile):
+    """What in the Dockerfile that was there would not run on the cluster: [(what, how to fix)]."""
     import runpy  # here, and subprocess below: a new folder, a common case, needs neither
 
     with open(dockerfile, encoding="utf-8", errors="replace") as mine:
         port = CONTEXT["port"] if "web" in CONTEXT["_stacks"][CONTEXT["stack"]]["parts"] else None
         anyuid = CONTEXT["service_account"] == "anyuid"
-        return runpy.run_path(script)["findings"](mine.read(), port, anyuid)
+        reader = runpy.run_path(os.path.join(STAGING, "hook", "dockerfile.py"))
+        return reader["findings"](mine.read(), port, anyuid)
 
 
 def git(*words):
@@ -185,9 +185,8 @@ def main():
     files, yours = staged()
     with open(files[os.path.join("openshift", "README.md")], encoding="utf-8") as source:
         documentation = source.read()
-    script = files[os.path.join("openshift", "image.py")]
     mine = taken("Dockerfile") or ""  # Docker takes one named dockerfile, too
-    wrong = findings(script, mine) if os.path.isfile(mine) else []
+    wrong = findings(mine) if os.path.isfile(mine) else []
     files.update(origin(files, yours))
     added, kept = place(files)
     for folder, _, names in os.walk(STAGING, topdown=False):

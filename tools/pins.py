@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from dsri_fleet.github import Client, Unreadable, find_token
+from dsri.fleet.github import Client, Unreadable, find_token
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 FOLDERS = (".github", "{{cookiecutter.repo_name}}", "tests/cluster/kind")

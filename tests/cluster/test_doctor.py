@@ -1,4 +1,4 @@
-"""What dsri-doctor says of each situation on the cluster, one by one and in pairs: all that is wrong, nothing else, and what mends it."""
+"""What dsri doctor says of each situation on the cluster, one by one and in pairs: all that is wrong, nothing else, and what mends it."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from test_refusals import CASES
 from trials import PROJECT, READ, USER, oc
 
 sys.path.insert(0, str(TEMPLATE / "src"))
-from dsri_doctor.findings import findings  # noqa: E402
-from dsri_doctor.look import LISTS, Cluster, look  # noqa: E402
+from dsri.doctor.findings import findings  # noqa: E402
+from dsri.doctor.look import LISTS, Cluster, look  # noqa: E402
 
 VERDICTS = {
     # What is well
@@ -127,7 +127,7 @@ def verdicts(trials):
     assert done.returncode == 0, done.stderr
     found, end = {}, time.monotonic() + 300
     with ThreadPoolExecutor(4) as pool, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dsri_doctor.look.Cluster", Once)
+        patch.setattr("dsri.doctor.look.Cluster", Once)
         while time.monotonic() < end:
             open_ = [
                 case
@@ -170,8 +170,8 @@ def test_nothing_secret_is_shown(verdicts):
 
 
 def doctor(trials, tool, *words, cwd=None, **env):
-    program = shutil.which("dsri-doctor", path=os.path.dirname(sys.executable))
-    need(program, "dsri-doctor: pip install -e .")
+    program = shutil.which("dsri doctor", path=os.path.dirname(sys.executable))
+    need(program, "dsri doctor: pip install -e .")
     began, before = time.monotonic(), os.times()
     done = run(
         program,

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
-from dsri_doctor import findings as doctor  # noqa: E402
-from dsri_doctor.cli import page  # noqa: E402
-from dsri_doctor.hide import hide, tail  # noqa: E402
-from dsri_doctor.look import read_ports  # noqa: E402
-from dsri_doctor.pull_secret import decoded, kind_of_token  # noqa: E402
-from dsri_doctor.registry import serves, split  # noqa: E402
+from dsri.doctor import findings as doctor  # noqa: E402
+from dsri.doctor.command import page  # noqa: E402
+from dsri.doctor.hide import hide, tail  # noqa: E402
+from dsri.doctor.look import read_ports  # noqa: E402
+from dsri.doctor.pull_secret import decoded, kind_of_token  # noqa: E402
+from dsri.doctor.registry import serves, split  # noqa: E402
 
 NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.timezone.utc)
 IMAGE = "ghcr.io/maastrichtu-ids/kg-demo:latest"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
-from dsri_doctor import cli, look, registry  # noqa: E402
+from dsri.doctor import cli, look, registry  # noqa: E402
 
 REFUSALS = [  # as kubectl 1.34 and oc 4.21 say it
     ("error: You must be logged in to the server (Unauthorized)", "not-logged-in"),
@@ -362,14 +362,14 @@ def test_a_tool_that_asks_gets_no_answer():
 
 
 def test_who_reads_may_go(tmp_path):
-    """`dsri-doctor | head -1`, and a disk that is full."""
+    """`dsri doctor | head -1`, and a disk that is full."""
     top = Path(__file__).resolve().parents[2]
     for out, status, said in (
         ("| true", 0, ""),
-        ("> /dev/full", 2, "dsri-doctor: [Errno 28] No space left on device\n"),
+        ("> /dev/full", 2, "dsri doctor: [Errno 28] No space left on device\n"),
     )[: 1 + Path("/dev/full").exists()]:
         done = subprocess.run(
-            ["sh", "-c", f"{sys.executable} -m dsri_doctor --project A --name x {out}"],
+            ["sh", "-c", f"{sys.executable} -m dsri.doctor --project A --name x {out}"],
             capture_output=True,
             text=True,
             cwd=tmp_path,
@@ -726,9 +726,9 @@ def test_no_token_is_on_the_screen_nor_in_a_process_list(monkeypatch):
 
 def test_the_command_is_named_where_people_look():
     top = Path(__file__).resolve().parents[2]
-    command = "uvx --from git+https://github.com/MaastrichtU-IDS/cookiecutter-dsri dsri-doctor"
+    command = "uvx --from git+https://github.com/MaastrichtU-IDS/cookiecutter-dsri dsri doctor"
     assert re.search(
-        r'(?m)^dsri-doctor = "dsri_doctor.cli:main"$',
+        r'(?m)^dsri doctor = "dsri.cli:main"$',
         (top / "pyproject.toml").read_text(encoding="utf-8"),
     )
     for page in (
@@ -747,7 +747,7 @@ def test_nothing_but_python_is_needed():
             "-I",
             "-S",
             "-c",
-            f"import sys; sys.path.insert(0, {str(top / 'src')!r}); import dsri_doctor.cli",
+            f"import sys; sys.path.insert(0, {str(top / 'src')!r}); import dsri.doctor.command",
         ],
         capture_output=True,
         text=True,

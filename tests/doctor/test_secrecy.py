@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from dsri_doctor import cli, look
-from dsri_doctor.hide import conceal, looks_like_a_token
-from dsri_doctor.pull_secret import decoded, place_shown
+from dsri.doctor import cli, look
+from dsri.doctor.hide import conceal, looks_like_a_token
+from dsri.doctor.pull_secret import decoded, place_shown
 
 TOKENS = {
     "classic": "ghp_" + "a1B2c3" * 6,

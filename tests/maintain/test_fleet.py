@@ -15,8 +15,8 @@ import pytest
 from conftest import run, until
 from standin import Handler, served
 
-from dsri_fleet.github import Client, Unreadable
-from dsri_fleet.report import BRANCH, CONFLICTS, TEMPLATE, State, names
+from dsri.fleet.github import Client, Unreadable
+from dsri.fleet.repositories import BRANCH, CONFLICTS, TEMPLATE, State, names
 
 TOKEN = "ghp_canary0123456789"
 COMMITS = [f"{n:040x}" for n in range(1, 301)]  # oldest first; a release every fifty
@@ -171,7 +171,7 @@ def fleet(github):
 
 
 def call(github, folder, *words, text=None, **env):
-    """Run dsri-fleet in a process of its own, with the stand-in's repositories as its list unless told otherwise."""
+    """Run dsri fleet in a process of its own, with the stand-in's repositories as its list unless told otherwise."""
     listed = folder / "fleet.txt"
     listed.write_text(
         text if text is not None else "# ours\n" + "".join(f"{name}\n" for name in github.cruft),
@@ -181,7 +181,7 @@ def call(github, folder, *words, text=None, **env):
     return run(
         sys.executable,
         "-m",
-        "dsri_fleet",
+        "dsri.fleet",
         *(words or [str(listed)]),
         "--state",
         str(folder / "state"),
@@ -337,7 +337,7 @@ def test_a_limit_that_lasts_longer_than_may_be_waited_ends_the_run_and_the_next_
 def client(github, monkeypatch):
     """A client that is stopped where it would wait; `waits` has how long."""
     monkeypatch.setenv("GITHUB_API_URL", github.url)
-    monkeypatch.setattr("dsri_fleet.github.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("dsri.fleet.github.time.sleep", lambda seconds: None)
     made = Client(on_wait=lambda until: made.waits.append(until - time.time()) or made.stop())
     made.waits = []
     return made
@@ -447,7 +447,7 @@ def test_an_interrupted_run_ends_at_once(github, tmp_path):
         [
             sys.executable,
             "-m",
-            "dsri_fleet",
+            "dsri.fleet",
             str(tmp_path / "list"),
             "--state",
             str(tmp_path / "state"),

@@ -7,8 +7,8 @@ import cruft
 import pytest
 from conftest import ADDRESS, bake, committed, run, snapshot
 
-from dsri_update import Stopped, __main__, report, template
-from dsri_update.merge import Outcome, within
+from dsri.update import Stopped, __main__, report, template
+from dsri.update.merge import Outcome, within
 
 pytestmark = pytest.mark.skipif(
     cookiecutter.__version__ == "2.1.1",
@@ -117,7 +117,7 @@ def owner(published, tmp_path, capsys, monkeypatch):
 def test_without_a_change_nothing_happens(owner):
     mine = owner()
     assert mine.update() == "Up to date.\n" and mine.changed() == {}
-    assert f"\n    uvx --from git+{ADDRESS} dsri-update\n" in (mine / "README.md").read_text()
+    assert f"\n    uvx --from git+{ADDRESS} dsri update\n" in (mine / "README.md").read_text()
 
 
 def test_what_changed_comes_and_the_application_stays(owner):
@@ -455,7 +455,7 @@ def test_workflow_changes_wait_for_who_may_push_them(owner):
     said = text.partition("## Workflow changes that are not in here")[2]
     assert (
         "+        uses: actions/checkout@" in said
-        and f"    git switch {report.BRANCH}\n    uvx --from git+{ADDRESS} dsri-update\n" in said
+        and f"    git switch {report.BRANCH}\n    uvx --from git+{ADDRESS} dsri update\n" in said
     )
     assert (
         f"\n      BRANCH: {report.BRANCH}\n"

@@ -8,7 +8,7 @@ import re
 import time
 from pathlib import Path
 
-from dsri_update.report import BRANCH, CONFLICTS
+from dsri.update.description import BRANCH, CONFLICTS
 
 from .github import Exhausted, Unreadable
 

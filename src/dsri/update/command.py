@@ -1,4 +1,4 @@
-"""dsri-update: bring what changed in the template into this repository.
+"""dsri update: bring what changed in the template into this repository.
 
 Run in the folder with .cruft.json, everything committed. The changes are staged; conflicts are marked in their files.
 """
@@ -155,7 +155,7 @@ def update(wanted=None, may_write_workflows=True, checks=False):
         }
         files[STATE] = merge.blob(json.dumps(state, ensure_ascii=False, indent=2) + "\n")
         patch = merge.diff(merge.tree(mine), merge.tree(files))
-        command = f"uvx --from git+{address.removesuffix('.git')} dsri-update"
+        command = f"uvx --from git+{address.removesuffix('.git')} dsri update"
         return (
             new,
             out,
@@ -174,7 +174,7 @@ def update(wanted=None, may_write_workflows=True, checks=False):
 
 def main(words=None):
     """Run the command; ends with the reason, and status 1, where there is no update."""
-    parser = argparse.ArgumentParser(prog="dsri-update", description=__doc__.partition(": ")[2])
+    parser = argparse.ArgumentParser(prog="dsri update", description=__doc__.partition(": ")[2])
     parser.add_argument(
         "--checkout",
         metavar="NAME",

@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 
-from dsri_doctor.hide import looks_like_a_token
+from dsri.doctor.hide import looks_like_a_token
 
 KEYS = {
     "kubernetes.io/dockerconfigjson": ".dockerconfigjson",

@@ -4,7 +4,7 @@ import re
 
 LONGEST = 60_000  # of the 65,536 characters that GitHub takes
 BRANCH = "template-update"  # of .github/workflows/template-update.yml in the generated repositories
-CONFLICTS = "## Conflicts to settle"  # by which dsri-fleet knows an open pull request that has some
+CONFLICTS = "## Conflicts to settle"  # by which dsri fleet knows an open pull request that has some
 
 
 def fenced(text, kind=""):

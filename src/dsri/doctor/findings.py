@@ -6,12 +6,12 @@ and OpenShift have in common."""
 import difflib
 import re
 
-from dsri_doctor.case import ORDER, Case, Finding, settled, when
-from dsri_doctor.container import jobs, running, starting
-from dsri_doctor.hide import hide, tail
-from dsri_doctor.outside import image, network, token_of
-from dsri_doctor.pod import admission, scheduling, storage
-from dsri_doctor.pull import accounts, publishing, pull
+from dsri.doctor.case import ORDER, Case, Finding, settled, when
+from dsri.doctor.container import jobs, running, starting
+from dsri.doctor.hide import hide, tail
+from dsri.doctor.outside import image, network, token_of
+from dsri.doctor.pod import admission, scheduling, storage
+from dsri.doctor.pull import accounts, publishing, pull
 
 
 NEVER = "0 0 30 2 *"  # the schedule of a CronJob that is started by hand
@@ -57,7 +57,7 @@ def cannot_look(name, said):
         "no-manifests": (
             "The folder openshift cannot be read here.",
             "Run this in the application's repository, or name it.",
-            ["dsri-doctor --project PROJECT --name NAME"],
+            ["dsri doctor --project PROJECT --name NAME"],
         ),
         "bad-config": (
             "The configuration for the cluster cannot be used.",

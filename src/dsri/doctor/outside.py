@@ -4,10 +4,10 @@ import difflib
 import json
 import re
 
-from dsri_doctor import registry
-from dsri_doctor.case import settled, when
-from dsri_doctor.look import leading, pod_of, target_of
-from dsri_doctor.pull import asked
+from dsri.doctor import registry
+from dsri.doctor.case import settled, when
+from dsri.doctor.look import leading, pod_of, target_of
+from dsri.doctor.pull import asked
 
 
 def network(case):

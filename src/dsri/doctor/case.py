@@ -5,8 +5,8 @@ import re
 import shlex
 from collections import namedtuple
 
-from dsri_doctor.hide import hide, looks_like_a_token
-from dsri_doctor.look import owned, template_of
+from dsri.doctor.hide import hide, looks_like_a_token
+from dsri.doctor.look import owned, template_of
 
 Finding = namedtuple("Finding", "name what why mend says warning", defaults=([], [], False))
 

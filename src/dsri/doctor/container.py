@@ -2,9 +2,9 @@
 
 import re
 
-from dsri_doctor.case import settled, when
-from dsri_doctor.hide import hide, tail
-from dsri_doctor.pod import claims_of, missing_config
+from dsri.doctor.case import settled, when
+from dsri.doctor.hide import hide, tail
+from dsri.doctor.pod import claims_of, missing_config
 
 ENDED = (
     "out-of-memory",

@@ -8,9 +8,9 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dsri_doctor import registry
-from dsri_doctor.hide import looks_like_a_token
-from dsri_doctor.pull_secret import decoded, withheld
+from dsri.doctor import registry
+from dsri.doctor.hide import looks_like_a_token
+from dsri.doctor.pull_secret import decoded, withheld
 
 # Where each kind that may run the application is found, and where it keeps what its pods are.
 KINDS = {

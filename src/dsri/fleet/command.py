@@ -1,4 +1,4 @@
-"""dsri-fleet: which version of the template every generated repository is on, and what became of its last update."""
+"""dsri fleet: which version of the template every generated repository is on, and what became of its last update."""
 
 import argparse
 import collections
@@ -41,7 +41,7 @@ def cache_folder():
 def arguments(words):
     """The command line's words, or this process's where they are None, as argparse gives them."""
     parser = argparse.ArgumentParser(
-        prog="dsri-fleet",
+        prog="dsri fleet",
         description=__doc__.partition(": ")[2],
         epilog=(
             "The token comes from GH_TOKEN, GITHUB_TOKEN or `gh auth token`; reading private repositories needs one that may. "

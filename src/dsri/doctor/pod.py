@@ -2,8 +2,8 @@
 
 import re
 
-from dsri_doctor.case import settled, when
-from dsri_doctor.look import named, owned
+from dsri.doctor.case import settled, when
+from dsri.doctor.look import named, owned
 
 MAXIMA = {
     "limits": {"cpu": "128", "memory": "512Gi", "ephemeral-storage": "50Gi"},

@@ -8,17 +8,17 @@ import textwrap
 import traceback
 from pathlib import Path
 
-from dsri_doctor.case import settled
-from dsri_doctor.findings import cannot_look, findings, running_still
-from dsri_doctor.hide import conceal
-from dsri_doctor.look import CannotLook, look, repository, tool_named
+from dsri.doctor.case import settled
+from dsri.doctor.findings import cannot_look, findings, running_still
+from dsri.doctor.hide import conceal
+from dsri.doctor.look import CannotLook, look, repository, tool_named
 
 WIDTH = 80
 
 
 def arguments(words):
     parser = argparse.ArgumentParser(
-        prog="dsri-doctor",
+        prog="dsri doctor",
         description=(
             "Says what is wrong with an application on DSRI, why, and the command that mends it. It changes nothing. In a repository that "
             "cookiecutter-dsri made it needs no options."
@@ -198,7 +198,7 @@ def main(words=None):
     except Exception:
         # A traceback's last line may hold anything; only its places are said.
         places = traceback.extract_tb(sys.exc_info()[2])
-        print("dsri-doctor has a fault of its own; please report it:", file=sys.stderr)
+        print("dsri doctor has a fault of its own; please report it:", file=sys.stderr)
         print("".join(traceback.format_list(places)) + sys.exc_info()[0].__name__, file=sys.stderr)
         return 2
 
@@ -227,7 +227,7 @@ def answer(words):
         title = f"{facts['name']} in {facts['project']}: {count(found) if found or not status else 'nothing is found, but not all could be looked at'}"
     except CannotLook as problem:
         found, status, notes = [cannot_look(*problem.args)], 2, []
-        title = "dsri-doctor could not look"
+        title = "dsri doctor could not look"
     values = facts["withheld"] if facts else set()
     found = [shown(finding, values) for finding in found]
     notes, title = [conceal(note, values) for note in notes], conceal(title, values)
@@ -254,6 +254,6 @@ def answer(words):
         # Who reads has gone (`| head -1`), or the disk is full; Python would try once more at its end.
         sys.stdout = None
         if not isinstance(error, BrokenPipeError):
-            print(f"dsri-doctor: {error}", file=sys.stderr)
+            print(f"dsri doctor: {error}", file=sys.stderr)
             return 2
     return status

@@ -2,9 +2,9 @@
 
 import re
 
-from dsri_doctor import registry
-from dsri_doctor.hide import tail
-from dsri_doctor.look import pull_secrets
+from dsri.doctor import registry
+from dsri.doctor.hide import tail
+from dsri.doctor.look import pull_secrets
 
 REFUSED = re.compile(
     r"\b40[13]\b|unauthori[sz]ed|\bdenied\b|forbidden|authentication required|invalid username/password|no basic auth",
@@ -474,7 +474,7 @@ def refused(case, image, said):
     else:
         why = "The token is wrong, has ended, is fine-grained, lacks SSO, or its account may not read this package."
         if not answer:
-            why += " (dsri-doctor --registry asks which.)"
+            why += " (dsri doctor --registry asks which.)"
     if user and wanted and user.lower() != wanted.lower():
         why += f" The secret's user is {user}; this repository's steps say {wanted}."
     elif entry.get("user_is") == "email":
