@@ -333,7 +333,7 @@ def main(count=100):
         for number, kind, stack, version, base, theirs, moved in repositories:
             folder = work / f"made{number}" / "kg"
             mine = files(folder)
-            seconds, done = timed(folder, "dsri.update")
+            seconds, done = timed(folder, "dsri", "update")
             ours += seconds
             theirs_time += timed(work / f"cruft{number}", "cruft", "update", "-y")[0]
             what = f"{number}: {stack}, {version}, {kind}"

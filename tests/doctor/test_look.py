@@ -1,5 +1,6 @@
 """What the doctor asks, and whom: the cluster's refusals, the registry's questions, where a token may go. Nothing here leaves the machine."""
 
+import base64
 import http.server
 import io
 import json
@@ -11,8 +12,19 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
-from dsri.doctor import cli, look, registry  # noqa: E402
+from dsri import processes
+from dsri.doctor import cluster, command, github_runs, registry, repository
+from dsri.doctor.cluster import CannotLook, Cluster, listening_in, log_of
+from dsri.doctor.facts import Expected, ManifestAnswer, PublishRun, TokenAnswer
+from dsri.doctor.gathering import Question, gather
+from dsri.ports import Port
+from dsri.processes import Done
+
+
+def looked_at(name, project="demo", **more):
+    """The facts that are gathered of an application."""
+    return gather(Question("oc", project, name, [], github=False, **more))
+
 
 REFUSALS = [  # as kubectl 1.34 and oc 4.21 say it
     ("error: You must be logged in to the server (Unauthorized)", "not-logged-in"),
@@ -81,9 +93,9 @@ REFUSALS = [  # as kubectl 1.34 and oc 4.21 say it
 
 @pytest.mark.parametrize("error, name", REFUSALS)
 def test_a_cluster_that_is_not_to_be_asked(monkeypatch, capsys, error, name):
-    monkeypatch.setattr(look, "run", lambda *command, **_: (1, "", error))
-    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
-    assert cli.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 2
+    monkeypatch.setattr(cluster, "run", lambda *_, **__: Done(1, "", error))
+    monkeypatch.setattr(command, "find_tool", lambda wanted: "oc")
+    assert command.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 2
     assert [f["name"] for f in json.loads(capsys.readouterr().out)["findings"]] == [name]
 
 
@@ -96,21 +108,21 @@ def test_a_cluster_that_is_not_to_be_asked(monkeypatch, capsys, error, name):
     ],
 )
 def test_what_is_no_answer(monkeypatch, capsys, answer, name):
-    monkeypatch.setattr(look, "run", lambda *command, **_: answer)
-    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
-    assert cli.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 2
+    monkeypatch.setattr(cluster, "run", lambda *_, **__: Done(*answer))
+    monkeypatch.setattr(command, "find_tool", lambda wanted: "oc")
+    assert command.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 2
     assert [f["name"] for f in json.loads(capsys.readouterr().out)["findings"]] == [name]
 
 
 def test_a_project_that_is_not_there(monkeypatch, capsys):
     """As an administrator is told it; others are told that they may not see it."""
     monkeypatch.setattr(
-        look,
+        cluster,
         "run",
-        lambda *command, **_: (1, "", 'Error from server (NotFound): namespaces "demo" not found'),
+        lambda *_, **__: Done(1, "", 'Error from server (NotFound): namespaces "demo" not found'),
     )
-    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
-    assert cli.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 1
+    monkeypatch.setattr(command, "find_tool", lambda wanted: "oc")
+    assert command.main(["none-such", "--project", "demo", "--name", "kg-demo", "--json"]) == 1
     assert [f["name"] for f in json.loads(capsys.readouterr().out)["findings"]] == ["no-project"]
 
 
@@ -140,18 +152,13 @@ def test_pods_of_another_application_with_the_same_labels(monkeypatch):
         "pods?labelSelector=a%3Db": {"items": [pod("mine", "s"), pod("not-mine", "other")]},
     }
     monkeypatch.setattr(
-        look.Cluster,
+        Cluster,
         "get",
-        lambda self, path: (
-            things.get(path.partition("/namespaces/demo/")[2], {"items": []}),
-            None,
-        ),
+        lambda self, path: (things.get(path.partition("/namespaces/demo/")[2], {"items": []}), ""),
     )
-    facts = look.look("oc", "demo", "x", github=False)
-    assert [[p["metadata"]["name"] for p in facts[key]] for key in ("pods", "besides")] == [
-        ["mine"],
-        ["not-mine"],
-    ]
+    facts = looked_at("x")
+    assert [pod["metadata"]["name"] for pod in facts.pods] == ["mine"]
+    assert [pod["metadata"]["name"] for pod in facts.besides] == ["not-mine"]
 
 
 def answers(monkeypatch, things):
@@ -163,11 +170,12 @@ def answers(monkeypatch, things):
         found = things.get(
             asked[-1], {"items": []} if "?" in asked[-1] or "/" not in asked[-1] else "NotFound"
         )
-        return (None, found) if isinstance(found, str) else (found, None)
+        return (None, found) if isinstance(found, str) else (found, "")
 
-    monkeypatch.setattr(look.Cluster, "get", get)
-    monkeypatch.setattr(look.Cluster, "raw", lambda self, path: get(self, path))
-    monkeypatch.setattr(look, "listening", lambda *words: words[2:])
+    monkeypatch.setattr(Cluster, "get", get)
+    monkeypatch.setattr(Cluster, "raw", get)
+    monkeypatch.setattr("dsri.doctor.gathering.listening_in", lambda *_: [Port(8080, False)])
+    monkeypatch.setattr("dsri.doctor.gathering.log_of", lambda *_: "")
     return asked
 
 
@@ -207,15 +215,15 @@ def test_a_pods_name_stands_for_what_made_it(monkeypatch):
         "deployments/x": app(),
     }
     asked = answers(monkeypatch, things)
-    facts = look.look("oc", "demo", "x-1-a", github=False)
+    facts = looked_at("x-1-a")
     assert "networkpolicies" not in asked  # no Service leads to it
-    assert (facts["name"], facts["workload"]["kind"]) == ("x", "Deployment")
+    assert (facts.name, facts.workload["kind"]) == ("x", "Deployment")
 
 
 def test_a_pod_that_nothing_made(monkeypatch):
     answers(monkeypatch, {"pods/x": app("Pod")})
-    facts = look.look("oc", "demo", "x", github=False)
-    assert facts["workload"]["kind"] == "Pod" and facts["pods"] == [facts["workload"]]
+    facts = looked_at("x")
+    assert facts.workload["kind"] == "Pod" and facts.pods == [facts.workload]
 
 
 @pytest.mark.parametrize(
@@ -227,8 +235,8 @@ def test_a_pod_that_nothing_made(monkeypatch):
 )
 def test_a_cluster_that_does_not_answer_what_matters(monkeypatch, things):
     answers(monkeypatch, things)
-    with pytest.raises(look.CannotLook, match="cluster-unwell"):
-        look.look("oc", "demo", "x", github=False)
+    with pytest.raises(CannotLook, match="cluster-unwell"):
+        looked_at("x")
 
 
 def test_what_a_pod_names_and_is_not_there(monkeypatch):
@@ -261,8 +269,8 @@ def test_what_a_pod_names_and_is_not_there(monkeypatch):
             "configmaps/there": {"data": {}},
         },
     )
-    facts = look.look("oc", "demo", "x", github=False)
-    assert facts["there"] == {
+    facts = looked_at("x")
+    assert facts.existing == {
         ("secret", "s1"): False,
         ("configmap", "there"): True,
         ("configmap", "c1"): False,
@@ -314,10 +322,8 @@ def test_what_a_pod_listens_on_is_asked_where_no_probe_has_asked(
             },
         },
     )
-    assert (
-        bool(look.look("oc", "demo", "x", github=False)["ports"]) == wanted
-        and "networkpolicies" in asked
-    )
+    assert bool(looked_at("x").ports) == wanted
+    assert "networkpolicies" in asked
 
 
 @pytest.mark.parametrize("proxy", ["http://me:hunter2@proxy:3128", None])
@@ -328,37 +334,37 @@ def test_a_proxy_is_named_and_not_shown(monkeypatch, capsys, proxy):
     if proxy:
         monkeypatch.setenv("https_proxy", proxy)
     monkeypatch.setattr(
-        look,
+        cluster,
         "run",
-        lambda *command, **_: (
+        lambda *_, **__: Done(
             1,
             "",
             "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?",
         ),
     )
-    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
-    assert cli.main(["none-such", "--project", "demo", "--name", "x"]) == 2
+    monkeypatch.setattr(command, "find_tool", lambda wanted: "oc")
+    assert command.main(["none-such", "--project", "demo", "--name", "x"]) == 2
     out = capsys.readouterr().out
     assert ("HTTPS_PROXY" in out) == bool(proxy) and "hunter2" not in out
 
 
 def test_what_was_not_looked_at_is_not_well(monkeypatch, capsys):
     answers(monkeypatch, {"deployments/x": "Forbidden"})
-    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
-    assert cli.main(["none-such", "--project", "demo", "--name", "x", "--no-github"]) == 2
+    monkeypatch.setattr(command, "find_tool", lambda wanted: "oc")
+    assert command.main(["none-such", "--project", "demo", "--name", "x", "--no-github"]) == 2
     assert "not all could be looked at" in capsys.readouterr().out
 
 
 def test_a_log_of_long_lines_is_cut_at_their_ends(monkeypatch):
     monkeypatch.setattr(
-        look.Cluster, "raw", lambda self, path: ("password=hunter2 " + "x" * 10**6 + "\nend", None)
+        Cluster, "raw", lambda self, path: ("password=hunter2 " + "x" * 10**6 + "\nend", "")
     )
-    assert look.log(look.Cluster("oc"), "/log", False) == "password=hunter2 " + "x" * 483 + "\nend"
+    assert log_of(Cluster("oc"), "/log", False) == "password=hunter2 " + "x" * 483 + "\nend"
 
 
 def test_a_tool_that_asks_gets_no_answer():
     """kubectl without a login asks for a user name; on a terminal it would wait for it."""
-    assert look.run(sys.executable, "-c", "print(repr(input()))")[0] == 1
+    assert processes.run(sys.executable, "-c", "print(repr(input()))").status == 1
 
 
 def test_who_reads_may_go(tmp_path):
@@ -369,7 +375,7 @@ def test_who_reads_may_go(tmp_path):
         ("> /dev/full", 2, "dsri doctor: [Errno 28] No space left on device\n"),
     )[: 1 + Path("/dev/full").exists()]:
         done = subprocess.run(
-            ["sh", "-c", f"{sys.executable} -m dsri.doctor --project A --name x {out}"],
+            ["sh", "-c", f"{sys.executable} -m dsri doctor --project A --name x {out}"],
             capture_output=True,
             text=True,
             cwd=tmp_path,
@@ -396,32 +402,31 @@ def test_the_application_is_found_beside_what_its_owner_added(monkeypatch, tmp_p
         }
         for name, container in (("a-database", "a-database"), ("staging-mine", "mine"))
     ]
-    monkeypatch.setattr(look, "manifests", lambda *_: both)
-    found = look.repository("oc", tmp_path / "staging", name)
-    assert found["folder"] == (tmp_path / "staging").as_posix()  # what is printed works from here
-    assert found["name"] == looked and found["others"] == [
-        n for n in ("a-database", "staging-mine") if n != looked
-    ]
+    monkeypatch.setattr(repository, "build", lambda *_: both)
+    found = repository.expected_in("oc", tmp_path / "staging", name)
+    assert found.folder == (tmp_path / "staging").as_posix()  # what is printed works from here
+    assert found.name == looked
+    assert found.others == [n for n in ("a-database", "staging-mine") if n != looked]
 
 
 def test_the_manifests_of_another_project_are_no_help(monkeypatch, tmp_path):
     (tmp_path / "kustomization.yaml").touch()
-    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
-    monkeypatch.setattr(cli, "repository", lambda *_: {"project": "demo", "name": "kg-demo"})
-    monkeypatch.setattr(
-        cli,
-        "look",
-        lambda tool, project, name, options, expected, *_: pytest.fail(
-            f"{project} {name} {expected}"
-        ),
-    )
+    monkeypatch.setattr(command, "find_tool", lambda wanted: "oc")
+    known = Expected({}, "kg-demo", "openshift", "demo")
+    monkeypatch.setattr(command, "expected_in", lambda *_: known)
+
+    def stop(question):
+        has = "manifests" if question.expected else "none"
+        pytest.fail(f"{question.project} {question.name} {has}")
+
+    monkeypatch.setattr(command, "gather", stop)
     for words, wanted in (
-        ([], "demo kg-demo {"),
-        (["--project", "other"], "other kg-demo None"),
-        (["--name", "other"], "demo other None"),
+        ([], "demo kg-demo manifests"),
+        (["--project", "other"], "other kg-demo none"),
+        (["--name", "other"], "demo other none"),
     ):
         with pytest.raises(pytest.fail.Exception, match=wanted):
-            cli.main([str(tmp_path), *words])
+            command.main([str(tmp_path), *words])
 
 
 @pytest.mark.parametrize(
@@ -435,8 +440,8 @@ def test_the_manifests_of_another_project_are_no_help(monkeypatch, tmp_path):
     ],
 )
 def test_what_is_not_there_or_not_allowed(monkeypatch, error, why):
-    monkeypatch.setattr(look, "run", lambda *command, **_: (1, "", error))
-    assert look.Cluster("oc").get("/api") == (None, why)
+    monkeypatch.setattr(cluster, "run", lambda *_, **__: Done(1, "", error))
+    assert Cluster("oc").get("/api") == (None, why)
 
 
 def test_only_reading_is_asked(monkeypatch):
@@ -445,24 +450,24 @@ def test_only_reading_is_asked(monkeypatch):
 
     def run(*command, **_):
         asked.append(command)
-        return 1, "", 'Error from server (NotFound): x "x" not found'
+        return Done(1, "", 'Error from server (NotFound): x "x" not found')
 
-    monkeypatch.setattr(look, "run", run)
-    look.look("oc", "demo", "kg-demo", github=False)
-    look.listening(look.Cluster("oc"), "namespaces/demo", "pod", "container")
+    monkeypatch.setattr(cluster, "run", run)
+    looked_at("kg-demo")
+    listening_in(Cluster("oc"), "demo", "pod", "container")
     assert {command[1] for command in asked[:-1]} == {"get"}
     assert asked[-1][-3:] == ("cat", "/proc/net/tcp", "/proc/net/tcp6")
 
 
 @pytest.mark.parametrize("name", ["../x", "a b", "-n", "x?y", "A"])
 def test_a_name_is_a_name(capsys, monkeypatch, name):
-    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
-    assert cli.main(["none-such", f"--project={name}", "--name=x"]) == 2
+    monkeypatch.setattr(command, "find_tool", lambda wanted: "oc")
+    assert command.main(["none-such", f"--project={name}", "--name=x"]) == 2
 
 
 def test_no_tool(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert cli.main(["--project", "demo", "--name", "x", "--json"]) == 2
+    assert command.main(["--project", "demo", "--name", "x", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["findings"][0]["name"] == "no-tool"
 
 
@@ -492,13 +497,21 @@ GH = [
         (None, (0, json.dumps(GH), ""), None),
         ("/bin/gh", (1, "", "gh auth login"), None),
         ("/bin/gh", (0, "[]", ""), []),
-        ("/bin/gh", (0, json.dumps(GH), ""), [{**GH[1], "log": json.dumps(GH)}]),
+        (
+            "/bin/gh",
+            (0, json.dumps(GH), ""),
+            [
+                PublishRun(
+                    7, "completed", "failure", "push", "2026-11-24T10:00:00Z", "u", json.dumps(GH)
+                )
+            ],
+        ),
     ],
 )
 def test_the_publish_runs_as_gh_tells_them(monkeypatch, there, answer, wanted):
-    monkeypatch.setattr(look.shutil, "which", lambda name: there)
-    monkeypatch.setattr(look, "run", lambda *command, **_: answer)
-    assert look.runs_of("o/r") == wanted
+    monkeypatch.setattr(github_runs.shutil, "which", lambda name: there)
+    monkeypatch.setattr(github_runs, "run", lambda *_, **__: Done(*answer))
+    assert github_runs.publish_runs("o/r") == wanted
 
 
 class Answers(dict):
@@ -602,7 +615,7 @@ def test_what_the_registry_is_asked(monkeypatch, answers, login, wanted):
     monkeypatch.setattr(
         registry, "fetch", registry_of({("https://ghcr.io/v2/", None): CHALLENGE, **answers}, asked)
     )
-    assert registry.manifest("ghcr.io/a/b:latest", login) == wanted
+    assert registry.manifest("ghcr.io/a/b:latest", login) == ManifestAnswer(**wanted)
     assert all(
         "octocat" not in address
         and not (authorization or "").startswith("Basic")
@@ -621,7 +634,7 @@ def test_a_login_goes_to_no_other_host(monkeypatch, realm):
     monkeypatch.setattr(
         registry, "fetch", registry_of({("https://ghcr.io/v2/", None): challenge}, asked)
     )
-    assert registry.manifest("ghcr.io/a/b:latest", ("octocat", "t"))["status"] != 200
+    assert registry.manifest("ghcr.io/a/b:latest", ("octocat", "t")).status != 200
     assert not [address for address, authorization in asked if authorization]
 
 
@@ -656,11 +669,9 @@ def test_no_redirect_is_followed(server, monkeypatch):
 
 def test_what_github_says_of_a_token(server, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert registry.about_token("t", server[0]) == {
-        "status": 200,
-        "ends": "2026-12-01 08:00:00 UTC",
-        "scopes": ["read:packages", "repo"],
-    }
+    assert registry.about_token("t", server[0]) == TokenAnswer(
+        200, "2026-12-01 08:00:00 UTC", ["read:packages", "repo"]
+    )
     assert server[1] == [("/rate_limit", "Bearer t")]
 
 
@@ -672,8 +683,6 @@ def test_nobody_answers():
 def test_no_token_is_on_the_screen_nor_in_a_process_list(monkeypatch):
     """Not even where the registry is asked with it."""
     token, commands = "ghp_" + "s3cr3t" * 6, []
-    import base64
-
     config = base64.b64encode(
         json.dumps({"auths": {"ghcr.io": {"username": "octocat", "password": token}}}).encode()
     ).decode()
@@ -699,17 +708,17 @@ def test_no_token_is_on_the_screen_nor_in_a_process_list(monkeypatch):
         thing = next(
             (thing for end, thing in things.items() if command[-1].endswith(end)), {"items": []}
         )
-        return 0, json.dumps(thing), ""
+        return Done(0, json.dumps(thing), "")
 
     asked = []
-    monkeypatch.setattr(look, "run", run)
-    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    monkeypatch.setattr(cluster, "run", run)
+    monkeypatch.setattr(command, "find_tool", lambda wanted: "oc")
     monkeypatch.setattr(
         registry, "fetch", registry_of({("https://ghcr.io/v2/", None): CHALLENGE}, asked)
     )
     out = io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
-    cli.main(
+    command.main(
         ["none-such", "--project", "demo", "--name", "x", "--registry", "--json", "--no-github"]
     )
     assert [
@@ -726,16 +735,16 @@ def test_no_token_is_on_the_screen_nor_in_a_process_list(monkeypatch):
 
 def test_the_command_is_named_where_people_look():
     top = Path(__file__).resolve().parents[2]
-    command = "uvx --from git+https://github.com/MaastrichtU-IDS/cookiecutter-dsri dsri doctor"
+    line = "uvx --from git+https://github.com/MaastrichtU-IDS/cookiecutter-dsri dsri doctor"
     assert re.search(
-        r'(?m)^dsri doctor = "dsri.cli:main"$',
+        r'(?m)^dsri = "dsri.cli:main"$',
         (top / "pyproject.toml").read_text(encoding="utf-8"),
     )
     for page in (
         "README.md",
         "{{cookiecutter.repo_name}}/.cookiecutter-stacks/every/openshift/README.md",
     ):
-        assert command in (top / page).read_text(encoding="utf-8")
+        assert line in (top / page).read_text(encoding="utf-8")
 
 
 def test_nothing_but_python_is_needed():

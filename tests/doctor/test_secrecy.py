@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-from dsri.doctor import cli, look
+from dsri.doctor import cluster as asked_cluster
+from dsri.doctor import command
 from dsri.doctor.hide import conceal, looks_like_a_token
-from dsri.doctor.pull_secret import decoded, place_shown
+from dsri.doctor.pull_secret import place_shown, read_secret
+from dsri.processes import Done
 
 TOKENS = {
     "classic": "ghp_" + "a1B2c3" * 6,
@@ -116,14 +118,14 @@ def cluster(pull_secret, failing):
 def printed(monkeypatch, capsys, things, *options):
     """All that the command prints where the cluster answers with `things`."""
 
-    def run(*command, **_):
-        found = [thing for end, thing in things.items() if command[-1].endswith(end)]
-        return 0, json.dumps(found[0] if found else {"items": []}), ""
+    def run(*words, **_):
+        found = [thing for end, thing in things.items() if words[-1].endswith(end)]
+        return Done(0, json.dumps(found[0] if found else {"items": []}), "")
 
-    monkeypatch.setattr(look, "run", run)
-    monkeypatch.setattr(cli, "tool_named", lambda wanted: "oc")
+    monkeypatch.setattr(asked_cluster, "run", run)
+    monkeypatch.setattr(command, "find_tool", lambda wanted: "oc")
     words = ["none-such", "--project", "demo", "--name", "x", "--no-github", *options]
-    assert cli.main(words) in (0, 1)
+    assert command.main(words) in (0, 1)
     out, err = capsys.readouterr()
     return out + err
 
@@ -154,12 +156,12 @@ def test_it_says_that_a_token_stands_there_and_what_to_do(monkeypatch, capsys, p
 @pytest.mark.parametrize("user", ["octocat", "jdoe_acme", "MaastrichtU-IDS", "a-1-b"])
 def test_a_login_is_shown(user):
     config = {"auths": {"ghcr.io": {"username": user, "password": TOKENS["classic"]}}}
-    assert decoded(secret(config, "x"))[0]["registries"]["ghcr.io"]["user"] == user
+    assert read_secret(secret(config, "x"))[0].registries["ghcr.io"].user == user
 
 
 def test_a_token_in_the_secrets_type_is_not_shown():
-    known, _ = decoded(secret({}, "x", TOKENS["classic"]))
-    assert known["type"] == ""
+    known, _ = read_secret(secret({}, "x", TOKENS["classic"]))
+    assert known.type == ""
 
 
 @pytest.mark.parametrize(
@@ -202,9 +204,9 @@ def test_a_fault_of_its_own_shows_no_value(monkeypatch, capsys):
     def fail(*_):
         raise ValueError(token)
 
-    monkeypatch.setattr(cli, "diagnose", fail)
+    monkeypatch.setattr(command, "look", fail)
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert cli.main(["--project", "a", "--name", "b"]) == 2
+    assert command.main(["--project", "a", "--name", "b"]) == 2
     said = capsys.readouterr().err
     assert "ValueError" in said and token not in said
 

@@ -181,7 +181,8 @@ def call(github, folder, *words, text=None, **env):
     return run(
         sys.executable,
         "-m",
-        "dsri.fleet",
+        "dsri",
+        "fleet",
         *(words or [str(listed)]),
         "--state",
         str(folder / "state"),
@@ -447,7 +448,8 @@ def test_an_interrupted_run_ends_at_once(github, tmp_path):
         [
             sys.executable,
             "-m",
-            "dsri.fleet",
+            "dsri",
+            "fleet",
             str(tmp_path / "list"),
             "--state",
             str(tmp_path / "state"),

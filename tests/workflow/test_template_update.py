@@ -111,7 +111,7 @@ def hosted(published, tmp_path, monkeypatch):
     # Asking the package index anew for each run takes ten times the run itself: one test does it.
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "uvx").write_text(
-        f'#!/bin/sh\n[ "$*" = --version ] && exit\n[ "$1 $2 $3" = "--from git+{ADDRESS} dsri update" ] || exit 9\nshift 3; exec {sys.executable} -m dsri.update "$@"\n',
+        f'#!/bin/sh\n[ "$*" = --version ] && exit\n[ "$1 $2 $3 $4" = "--from git+{ADDRESS} dsri update" ] || exit 9\nshift 3; exec {sys.executable} -m dsri "$@"\n',
         encoding="utf-8",
     )
     (tmp_path / "bin" / "uvx").chmod(0o755)

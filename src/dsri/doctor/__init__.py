@@ -1,1 +1,1 @@
-"""Says what is wrong with an application on DSRI, why, and the command that mends it. It changes nothing."""
+"""Says what is wrong with an application on DSRI, why, and how to fix it. It changes nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dsri.image.manifests import Object
+from dsri.kustomize import Object
 from dsri.log_rules import broken_rule
 from dsri.ports import TABLES, Port, listening_ports
 from dsri.processes import run

@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from dsri.image.manifests import Object, Subject, content, environment
+from dsri.image.manifests import Subject, content, environment
+from dsri.kustomize import Object
 from dsri.quantities import bytes_of
 
 # What OpenShift's restricted-v2 gives a pod: a UID out of the project's range, and group 0.

@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from dsri.image.manifests import Object
+from dsri.kustomize import Object
 from dsri.processes import run
 
 

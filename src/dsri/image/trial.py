@@ -14,7 +14,6 @@ from typing import NoReturn
 from dsri.image.advice import rule, why_it_ended, why_no_answer
 from dsri.image.manifests import (
     NOT_TRIED,
-    Object,
     Subject,
     environment,
     filled_in,
@@ -31,6 +30,7 @@ from dsri.image.options import (
     mounts,
 )
 from dsri.image.probe import probe
+from dsri.kustomize import Object
 from dsri.processes import NOT_THERE, run
 
 DEADLINE = 120  # seconds, where the manifest's startup probe does not say
