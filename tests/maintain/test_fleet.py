@@ -16,7 +16,10 @@ from conftest import run, until
 from standin import Handler, served
 
 from dsri.fleet.github import Client, Unreadable
-from dsri.fleet.repositories import BRANCH, CONFLICTS, TEMPLATE, State, names
+from dsri.fleet.kept import State
+from dsri.fleet.repositories import TEMPLATE, names
+from dsri.fleet.row import Row
+from dsri.update.description import BRANCH, CONFLICTS
 
 TOKEN = "ghp_canary0123456789"
 COMMITS = [f"{n:040x}" for n in range(1, 301)]  # oldest first; a release every fifty
@@ -480,7 +483,7 @@ def test_what_was_read_too_long_ago_is_read_again(tmp_path):
     state.close()
     assert (
         state.row("octo/old") is None
-        and state.row("Octo/new") == {"repository": "Octo/new"}
+        and state.row("Octo/new") == Row("Octo/new")
         and len(state.reused) == 1
     )
 

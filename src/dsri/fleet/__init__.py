@@ -1,1 +1,1 @@
-"""The repositories that this template made: which version each is on, and what became of its last update."""
+"""The repositories that the template made: their versions, and what became of their updates."""

@@ -1,117 +1,133 @@
-"""The template's side of an update: its versions, its questions, and what it makes of the answers."""
+"""The template's side of an update: its versions, its questions, what it makes of the answers."""
+
+from __future__ import annotations
 
 import contextlib
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from . import Stopped
+from dsri.update import Stopped
+from dsri.update.git import git
 
 VERSION = re.compile(r"v\d+\.\d+\.\d+")
+MOST_COMMITS = 50  # that are listed
+Answers = dict[str, Any]  # of cookiecutter: a question, and its answer
 
 
-def git(*words, cwd=None, **options):
-    """What git prints; Stopped with what it says where it fails."""
-    options = {"encoding": "utf-8", "errors": "surrogateescape", **options}
-    done = subprocess.run(["git", *words], cwd=cwd, capture_output=True, **options)
-    if done.returncode:
-        said = done.stderr if isinstance(done.stderr, str) else done.stderr.decode(errors="replace")
-        raise Stopped(f"git {words[0]}: {said.strip()}")
-    return done.stdout
+def flush() -> None:
+    """Write what this process has printed so far."""
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 @contextlib.contextmanager
-def hushed():
-    """Keep what this process and the hooks print; gives a function that reads it."""
-    sys.stdout.flush(), sys.stderr.flush()
+def hushed() -> Iterator[Callable[[], str]]:
+    """Keep what this process and the hooks print; give a function that returns it."""
+    flush()
     with tempfile.TemporaryFile() as kept:
         saved = os.dup(1), os.dup(2)
-        os.dup2(kept.fileno(), 1), os.dup2(kept.fileno(), 2)
+        os.dup2(kept.fileno(), 1)
+        os.dup2(kept.fileno(), 2)
 
-        def read():
-            sys.stdout.flush(), sys.stderr.flush()
+        def read() -> str:
+            flush()
             kept.seek(0)
             return kept.read().decode("utf-8", "replace")
 
         try:
             yield read
         finally:
-            sys.stdout.flush(), sys.stderr.flush()
+            flush()
             for copy, number in zip(saved, (1, 2)):
                 os.dup2(copy, number)
                 os.close(copy)
 
 
-def typed(answer):
-    """`answer` as cookiecutter takes it, which renders what it gets."""
+def typed(answer: Any) -> Any:
+    """Return an answer as cookiecutter takes it, which renders what it gets."""
     if not isinstance(answer, str):
         return answer
     return re.sub("^#%", "{{ '#' }}%", re.sub(r"\{(?=[{%#])", "{{ '{' }}", answer))
 
 
 class Template:
-    """A copy of the template's repository, made in a folder; Stopped where the address cannot be cloned."""
+    """A copy of the template's repository."""
 
-    def __init__(self, address, folder):
-        self.address, self.folder = address, folder / "template"
+    def __init__(self, address: str, folder: Path) -> None:
+        """Copy it into a folder; Stopped where the address cannot be cloned."""
+        self.address = address
+        self.folder = folder / "template"
         git("clone", "-q", "--mirror", "--", address, str(self.folder))
 
-    def git(self, *words):
+    def git(self, *words: str) -> str:
+        """Return what git says of the template's repository."""
         return git(*words, cwd=self.folder)
 
-    def commit(self, name):
-        """The commit that a branch, a tag or a commit's number names, or None."""
+    def commit(self, name: str) -> str | None:
+        """Return the commit that a branch, a tag or a commit's number names; None for none."""
+        words = ["rev-parse", "--verify", "--quiet", "--end-of-options"]
         with contextlib.suppress(Stopped):
-            return self.git(
-                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
-            ).strip()
+            return self.git(*words, f"{name}^{{commit}}").strip()
+        return None
 
-    def target(self, state, wanted=None):
-        """(what to update to, its commit): `wanted`; else the branch that the repository follows; else the newest release;
-        else, before the first one, the default branch."""
-        follows = state.get("checkout")
+    def newest_release(self) -> str | None:
+        """Return the tag of the newest release; None before the first one."""
+        tags = self.git("tag", "--list", "--sort=-version:refname").split()
+        releases = [tag for tag in tags if VERSION.fullmatch(tag)]
+        return releases[0] if releases else None
+
+    def has(self, tag: str, commit: str) -> bool:
+        """Tell whether a commit comes after a tag, or is its own."""
+        return self.git("merge-base", tag, commit).strip() == self.commit(tag)
+
+    def target(self, state: dict[str, Any], wanted: str | None = None) -> tuple[str | None, str]:
+        """Return (the name of what to update to, its commit).
+
+        It is `wanted`; else the branch that the repository follows; else the newest release; else,
+        before the first one, the default branch. Stopped where there is no such thing."""
+        follows: str | None = state.get("checkout")
         if not wanted and follows and self.commit(f"refs/heads/{follows}"):
             wanted = follows
         if not wanted:
-            tags = filter(
-                VERSION.fullmatch, self.git("tag", "--list", "--sort=-version:refname").split()
-            )
-            newest = next(tags, None)
-            if newest and self.git("merge-base", newest, state["commit"]).strip() == self.commit(
-                newest
-            ):
-                return follows, state["commit"]  # generated from what comes after that release
-            wanted = newest
+            wanted = self.newest_release()
+            if wanted and self.has(wanted, state["commit"]):
+                # It was generated from what comes after that release.
+                return follows, state["commit"]
         found = self.commit(wanted or "HEAD")
         if not found:
             raise Stopped(f"The template has no {wanted}.")
         return wanted, found
 
-    def name(self, commit):
-        """A commit as its release, or as the commits after one."""
+    def name(self, commit: str) -> str:
+        """Return a commit as its release, or as the commits after one."""
         return self.git("describe", "--tags", "--always", "--match", "v*", commit).strip()
 
-    def read(self, commit, path):
-        """A file's text at a commit; empty where there is none."""
+    def read(self, commit: str, path: str) -> str:
+        """Return a file's text at a commit; empty where there is none."""
         with contextlib.suppress(Stopped):
             return self.git("show", f"{commit}:{path}")
         return ""
 
-    def questions(self, commit):
-        """What a commit's cookiecutter.json holds."""
-        return json.loads(self.read(commit, "cookiecutter.json"))
+    def questions(self, commit: str) -> Answers:
+        """Return what a commit's cookiecutter.json holds."""
+        found: Answers = json.loads(self.read(commit, "cookiecutter.json"))
+        return found
 
-    def generate(self, commit, answers, folder):
-        """(the folder with what the template makes of the answers, its whole context); Stopped with the hook's words where it refuses."""
-        from cookiecutter.exceptions import (
-            FailedHookException,
-        )  # these take half a second, and most runs find nothing new
-        from cruft import create
+    def generate(self, commit: str, answers: Answers, folder: Path) -> tuple[Path, Answers]:
+        """Return (the folder with what the template makes of the answers, its whole context).
 
+        Stopped with the hook's words where it refuses the answers."""
+        # These take half a second, and most runs find nothing new.
+        from cookiecutter.exceptions import FailedHookException  # noqa: PLC0415 - see above
+        from cruft import create  # noqa: PLC0415 - see above
+
+        given = {key: typed(value) for key, value in answers.items()}
         with hushed() as said:
             try:
                 made = create(
@@ -119,65 +135,36 @@ class Template:
                     folder,
                     checkout=commit,
                     default_config=True,
-                    extra_context={key: typed(value) for key, value in answers.items()},
+                    extra_context=given,
                 )
-            except Exception as error:  # cookiecutter's, the hooks', Jinja's
+            except Exception as error:
                 words = said().partition("\nThis asks again")[0].strip()
                 if words and isinstance(error, FailedHookException):
                     raise Stopped(
-                        f"{words}\n\nChange that answer in .cruft.json and commit it; the next update applies it. Nothing was changed."
+                        f"{words}\n\nChange that answer in .cruft.json and commit it; the next "
+                        "update applies it. Nothing was changed."
                     ) from None
                 # An error of Jinja's carries the whole context.
-                raise Stopped(
-                    f"{type(error).__name__}: {str(error).partition(' Context: ')[0]}"
-                ) from None
-        context = json.loads((made / ".cruft.json").read_text(encoding="utf-8"))["context"][
-            "cookiecutter"
-        ]
-        return Path(made), context
+                short = str(error).partition(" Context: ")[0]
+                raise Stopped(f"{type(error).__name__}: {short}") from None
+        state = json.loads((made / ".cruft.json").read_text(encoding="utf-8"))
+        return Path(made), state["context"]["cookiecutter"]
 
-    def changes(self, old, new):
-        """What the changelog gained between two commits, else their list."""
+    def changes(self, old: str, new: str) -> str:
+        """Return what the changelog gained between two commits, else their list."""
         before = set(sections(self.read(old, "CHANGELOG.md")))
         gained = [text for text in sections(self.read(new, "CHANGELOG.md")) if text not in before]
         if gained:
             return "\n\n".join(gained)
-        commits = self.git("log", "--format=%s", "-n51", f"{old}..{new}").splitlines()
-        lines = [f"- `{subject.replace('`', chr(39))}`" for subject in commits[:50]]
-        return "\n".join(lines + ["- …"] * (len(commits) > 50))
+        words = ["log", "--format=%s", f"-n{MOST_COMMITS + 1}", f"{old}..{new}"]
+        commits = self.git(*words).splitlines()
+        lines = [f"- `{subject.replace('`', chr(39))}`" for subject in commits[:MOST_COMMITS]]
+        if len(commits) > MOST_COMMITS:
+            lines.append("- …")
+        return "\n".join(lines)
 
 
-def sections(changelog):
-    """The parts of a changelog (keepachangelog.com) below a heading of a version, those that say something."""
-    return [
-        text.strip()
-        for text in re.split(r"(?m)^(?=## )", changelog)[1:]
-        if re.search(r"(?m)^[-*] ", text)
-    ]
-
-
-def answered(old, questions):
-    """(the answers of an older version in the words of this one, [what became of them])
-
-    `_renamed` in cookiecutter.json says what a question ({"old": "new"}) or a choice ({"question": {"old": "new"}}) is called
-    now. A choice that is gone without a successor is the owner's to replace."""
-    answers, said, renamed = dict(old), [], questions.get("_renamed", {})
-    for before, after in renamed.items():
-        if isinstance(after, str) and before in answers and before not in questions:
-            answers.setdefault(after, answers.pop(before))
-            answers.pop(before, None)
-            said.append(f"`{before}` is now called `{after}`")
-    for key, value in list(answers.items()):
-        if key not in questions:
-            said.append(f"`{key}` is no longer asked")
-            del answers[key]
-        elif isinstance(questions[key], list) and value not in questions[key]:
-            after = renamed.get(key, {}).get(value)
-            if after not in questions[key]:
-                raise Stopped(
-                    f"{key}: {value!r} is no longer offered; there is: {', '.join(map(str, questions[key]))}.\n"
-                    f"Put one of these in .cruft.json and commit it; the next update applies it. Nothing was changed."
-                )
-            answers[key] = after
-            said.append(f"`{key}`: `{value}` is now `{after}`")
-    return answers, said
+def sections(changelog: str) -> list[str]:
+    """Return the parts of a changelog (keepachangelog.com) below a version that say something."""
+    parts = re.split(r"(?m)^(?=## )", changelog)[1:]
+    return [text.strip() for text in parts if re.search(r"(?m)^[-*] ", text)]

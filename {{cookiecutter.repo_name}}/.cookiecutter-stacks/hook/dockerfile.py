@@ -190,7 +190,7 @@ class Reader:
 
 
 def other_registry(image: str) -> str:
-    """Return where else to take an image of DockerHub's from; AWS has copies of its official ones."""
+    """Return where else to take DockerHub's image from; AWS has copies of the official ones."""
     official = re.fullmatch(r"(?:[\w.-]*docker\.io/)?(?:library/)?([\w.-]+(?:[:@]\S+)?)", image)
     fix = "take the image from ghcr.io, quay.io or registry.access.redhat.com"
     if official:

@@ -333,7 +333,7 @@ def broken_rule(log: str) -> str:
 
 # dsri.ports
 
-# proc(5), /proc/net/tcp: the state LISTEN, and 127.0.0.1 and ::1 in the kernel's own order of bytes.
+# proc(5), /proc/net/tcp: the state LISTEN, and 127.0.0.1 and ::1 in the kernel's byte order.
 LISTEN = "0A"
 LOOPBACK = ("0100007F", "00000000000000000000000001000000")
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
