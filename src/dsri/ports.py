@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 # proc(5), /proc/net/tcp: the state LISTEN, and 127.0.0.1 and ::1 in the kernel's byte order.
+STATE = 3  # the column
 LISTEN = "0A"
 LOOPBACK = ("0100007F", "00000000000000000000000001000000")
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
@@ -22,7 +23,7 @@ def listening_ports(text: str) -> list[Port]:
     found = set()
     for line in text.splitlines():
         fields = line.split()
-        if len(fields) > 3 and fields[3] == LISTEN:
+        if len(fields) > STATE and fields[STATE] == LISTEN:
             address, _, port = fields[1].partition(":")
             found.add(Port(int(port, 16), address in LOOPBACK))
     return sorted(found)

@@ -276,7 +276,7 @@ def test_a_run_goes_on_where_the_last_one_ended(fleet, tmp_path):
         f"x-{name}" for name in ("404", "403", "451", "502", "broken", "list", "short")
     }
     assert second.stdout.endswith(
-        "93 of them as read up to 0 minutes ago; --fresh reads them anew\n"
+        "93 of them as read up to 0 minutes ago; --fresh reads them again\n"
     )
     if os.name == "posix":
         assert (tmp_path / "state").stat().st_mode & 0o777 == 0o600

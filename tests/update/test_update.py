@@ -455,7 +455,8 @@ def test_workflow_changes_wait_for_who_may_push_them(owner):
     said = text.partition("## Workflow changes that are not in here")[2]
     assert (
         "+        uses: actions/checkout@" in said
-        and f"    git switch {description.BRANCH}\n    uvx --from git+{ADDRESS} dsri update\n" in said
+        and f"    git switch {description.BRANCH}\n    uvx --from git+{ADDRESS} dsri update\n"
+        in said
     )
     assert (
         f"\n      BRANCH: {description.BRANCH}\n"

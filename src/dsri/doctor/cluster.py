@@ -54,11 +54,10 @@ def find_tool(wanted: str | None) -> str:
 
 def why_no_answer(status: int, error: str) -> CannotLook:
     """Return what is wrong where a tool got no answer from the cluster."""
-    for finding, pattern in NO_ANSWER.items():
+    finding = "no-tool" if status == NOT_THERE else "unreachable"
+    for name, pattern in reversed(NO_ANSWER.items()):
         if re.search(pattern, error, re.IGNORECASE):
-            break
-    else:
-        finding = "no-tool" if status == NOT_THERE else "unreachable"
+            finding = name
     # The tools do not say that it was a proxy which they did not reach.
     proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
     if finding == "unreachable" and proxy:

@@ -45,7 +45,7 @@ def pod_of(workload: Object | None) -> Object:
 
 
 def template_of(workload: Object | None) -> Object:
-    """Return the pod's specification of a Deployment, CronJob, …"""
+    """Return the pod's specification of a Deployment, a CronJob or the like."""
     spec: Object = pod_of(workload).get("spec", {})
     return spec
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from dsri.doctor import commands
 from dsri.doctor.case import Case
 from dsri.doctor.credentials import check_secrets, refused
-from dsri.doctor.finding import Words
 from dsri.doctor.objects import name_of
 from dsri.doctor.registry import host_of, split
 from dsri.kustomize import Object

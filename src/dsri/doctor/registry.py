@@ -109,7 +109,7 @@ def basic(login: Credentials) -> str:
 
 def organisation(host: str) -> list[str]:
     """Return the last two labels of a host's name."""
-    return host.split(":")[0].split(".")[-2:]
+    return host.partition(":")[0].split(".")[-2:]
 
 
 def bearer(host: str, name: str, login: Credentials | None) -> tuple[int, str | None]:

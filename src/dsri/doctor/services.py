@@ -104,9 +104,7 @@ class ServicePort:
         if not self.leads_to_silence():
             if self.is_not_named():
                 self.add_wrong_port("service-port/not-named", nothing_listens=False)
-            return
-        assert self.listening is not None and self.number is not None
-        if Port(self.number, local=True) in self.listening:
+        elif Port(self.number or 0, local=True) in (self.listening or []):
             self.case.add("wrong-port/local", port=self.number)
         elif not self.listening:
             pod, container = self.case.current[0], self.containers[-1]["name"]

@@ -173,7 +173,7 @@ class Client:
         raise Unreadable("the rate limit goes on refusing", LIMITED)
 
     def _try(self, url: str, parameters: dict[str, Any], attempt: int) -> requests.Response | None:
-        """Return the answer to a request; None where the connection broke, and another try is due."""
+        """Return the answer; None where the connection broke, and another try is due."""
         self._wait()
         with self._lock:
             self.requests += 1

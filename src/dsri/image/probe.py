@@ -13,6 +13,8 @@ from typing import Any
 from dsri.kustomize import Object
 from dsri.processes import run
 
+FIRST_ERROR = 400  # status of HTTP
+
 
 class SameHostOnly(urllib.request.HTTPRedirectHandler):
     """Takes a redirection to another host for an answer, as the kubelet does."""
@@ -54,7 +56,7 @@ def http_fails(port: int, check: Object, seconds: float) -> str | None:
     try:
         opener.open(request, timeout=seconds).close()
     except urllib.error.HTTPError as error:
-        failed = error.code >= 400 or "infinite loop" in str(error)
+        failed = error.code >= FIRST_ERROR or "infinite loop" in str(error)
         return f"status {error.code}" if failed else None
     except (OSError, ValueError, http.client.HTTPException) as error:
         return f"no answer ({error})"

@@ -334,6 +334,7 @@ def broken_rule(log: str) -> str:
 # dsri.ports
 
 # proc(5), /proc/net/tcp: the state LISTEN, and 127.0.0.1 and ::1 in the kernel's byte order.
+STATE = 3  # the column
 LISTEN = "0A"
 LOOPBACK = ("0100007F", "00000000000000000000000001000000")
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
@@ -351,7 +352,7 @@ def listening_ports(text: str) -> list[Port]:
     found = set()
     for line in text.splitlines():
         fields = line.split()
-        if len(fields) > 3 and fields[3] == LISTEN:
+        if len(fields) > STATE and fields[STATE] == LISTEN:
             address, _, port = fields[1].partition(":")
             found.add(Port(int(port, 16), address in LOOPBACK))
     return sorted(found)
@@ -656,6 +657,9 @@ def job_options(subject: Subject, examples: Path, folder: Path) -> list[str]:
 
 # dsri.image.probe
 
+FIRST_ERROR = 400  # status of HTTP
+
+
 class SameHostOnly(urllib.request.HTTPRedirectHandler):
     """Takes a redirection to another host for an answer, as the kubelet does."""
 
@@ -696,7 +700,7 @@ def http_fails(port: int, check: Object, seconds: float) -> str | None:
     try:
         opener.open(request, timeout=seconds).close()
     except urllib.error.HTTPError as error:
-        failed = error.code >= 400 or "infinite loop" in str(error)
+        failed = error.code >= FIRST_ERROR or "infinite loop" in str(error)
         return f"status {error.code}" if failed else None
     except (OSError, ValueError, http.client.HTTPException) as error:
         return f"no answer ({error})"
