@@ -13,13 +13,14 @@ from dsri.processes import NOT_THERE, Done
 
 IMAGE = "ghcr.io/me/mine:latest"
 LINUX = [{"Os": "linux", "Architecture": "amd64", "Config": {}}]
+STARTED = Done(0, "id")
 RUNS = {"Running": True, "ExitCode": 0}
 
 
 class Docker:
     """Answers the commands of a trial: an image, a container that starts, its states, its log."""
 
-    def __init__(self, states, log="", image=LINUX, start=Done(0, "id")):
+    def __init__(self, states, log="", image=LINUX, start=STARTED):
         self.states, self.log, self.image, self.start = list(states), log, image, start
         self.removed = []
 
