@@ -4,7 +4,7 @@
 
 The older versions are this repository's own history and one made up; the release bumps the base images, an action and a
 manifest rule, and adds a question with a file. Each repository is made by plain cookiecutter, edited in one of ten ways,
-committed, and updated by `dsri-update`; beside it a copy is updated by `cruft update`, for the time. Every file is then
+committed, and updated by `dsri update`; beside it a copy is updated by `cruft update`, for the time. Every file is then
 compared with what `git merge-file` makes of it. Ends with status 1 where an update is wrong or unsaid, where a line of the
 owner's is gone, or where it takes more than 1.5 times cruft's time.
 
@@ -28,7 +28,7 @@ from pathlib import Path
 
 from cookiecutter.main import cookiecutter
 
-from dsri_update.template import hushed
+from dsri.update.template import hushed
 
 TOP = Path(__file__).resolve().parent.parent
 ADDRESS = "https://github.com/MaastrichtU-IDS/cookiecutter-dsri"
@@ -343,7 +343,7 @@ def main(count=100):
         for number, kind, stack, version, base, theirs, moved in repositories:
             folder = work / f"made{number}" / "kg"
             mine = files(folder)
-            seconds, done = timed(folder, "dsri_update")
+            seconds, done = timed(folder, "dsri", "update")
             ours += seconds
             theirs_time += timed(work / f"cruft{number}", "cruft", "update", "-y")[0]
             what = f"{number}: {stack}, {version}, {kind}"

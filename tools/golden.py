@@ -1,9 +1,12 @@
-"""What users get, kept under version control: one repository a stack in tests/golden, so that a pull request shows what it changes.
+"""What users get, kept under version control.
+
+There is one repository a stack in tests/golden, so that a pull request shows what it changes.
 
     python tools/golden.py
 
-writes it anew. A file that carries answers is kept as it is generated; of a file that is copied as it stands, `copied.txt`
-says out of which part of the template. What a day changes has a fixed value.
+writes it again. A file that carries answers is kept as it is generated; of a file that is copied as
+it stands, `copied.txt` says out of which part of the template. What a day changes has a fixed
+value.
 """
 
 import re
@@ -54,8 +57,9 @@ def stored(stack):
 
 
 def main():
+    """Write what the template makes of the tests' own answers."""
     sys.path.insert(0, str(TEMPLATE / "tests"))
-    from conftest import STACKS, bake  # the tests' own answers
+    from conftest import STACKS, bake  # noqa: PLC0415 - found by the line above
 
     # A tool's cache there would be generated too, here and at no user's.
     stray = subprocess.run(

@@ -19,7 +19,7 @@ from typing import Optional
 import requests
 
 import runner
-from dsri_fleet.github import Client, Unreadable, find_token
+from dsri.fleet.github import Client, Unreadable, find_token
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 FOLDERS = (".github", "{{cookiecutter.repo_name}}", "tests/cluster/kind")

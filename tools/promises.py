@@ -2,7 +2,8 @@
 
     python tools/promises.py [NUMBER…]
 
-Needs what the tests of that level need (README.md, Test the template). Exit status 1: a break that no test noticed.
+Needs what the tests of that level need (README.md, Test the template). Exit status 1: a break that
+no test noticed.
 """
 
 import os
@@ -16,16 +17,44 @@ from pathlib import Path
 TEMPLATE = Path(__file__).resolve().parent.parent
 STAGED = "{{cookiecutter.repo_name}}/cookiecutter-stacks/"
 PROMISES = {
-    1: "**It runs as it is.** Nothing that is generated has to be edited: the first push publishes, the printed commands deploy. What in a Dockerfile of yours would not run is listed.",
-    2: "**What is printed works.** Every command can be pasted into your own shell, and a test has done so.",
+    1: (
+        "**It runs as it is.** Nothing that is generated has to be edited: the first push "
+        "publishes, the printed commands deploy. What in a Dockerfile of yours would not run "
+        "is listed."
+    ),
+    2: (
+        "**What is printed works.** Every command can be pasted into your own shell, and a "
+        "test has done so."
+    ),
     3: "**No DockerHub**: at run time, at build time, or by a tool that the workflow starts.",
-    4: "**No secret is asked for, stored or shown**: not in an answer, a file, the screen or the shell's history.",
-    5: "**Nothing of yours is lost.** Into a repository that exists, with `-f -s`, no byte of yours changes.",
-    6: "**A wrong answer is refused before anything is written**: all of them at once, in words that say what is allowed.",
-    7: "**The cluster accepts it**: every manifest, under the restricted profile and DSRI's rules for resources.",
-    8: "**Plain cookiecutter is enough**, from 2.1.1 on, without another package; older ones get one clear sentence.",
-    9: "**Nothing that you did not choose is left behind**: no dead option, no alternative in a comment.",
-    10: "**It keeps improving**: a change of the template reaches the repositories that it made before.",
+    4: (
+        "**No secret is asked for, stored or shown**: not in an answer, a file, the screen or "
+        "the shell's history."
+    ),
+    5: (
+        "**Nothing of yours is lost.** Into a repository that exists, with `-f -s`, no byte "
+        "of yours changes."
+    ),
+    6: (
+        "**A wrong answer is refused before anything is written**: all of them at once, in "
+        "words that say what is allowed."
+    ),
+    7: (
+        "**The cluster accepts it**: every manifest, under the restricted profile and DSRI's "
+        "rules for resources."
+    ),
+    8: (
+        "**Plain cookiecutter is enough**, from 2.1.1 on, without another package; older ones "
+        "get one clear sentence."
+    ),
+    9: (
+        "**Nothing that you did not choose is left behind**: no dead option, no alternative "
+        "in a comment."
+    ),
+    10: (
+        "**It keeps improving**: a change of the template reaches the repositories that it "
+        "made before."
+    ),
 }
 BREAKS = [  # promise, file, what is there, what breaks it, the tests that have to notice
     (
@@ -120,6 +149,7 @@ def noticed(path, before, after, tests):
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
+                check=False,
             )
             results.append(done.stdout)
         if "failed" in results[0] or "passed" not in results[0]:
@@ -128,13 +158,15 @@ def noticed(path, before, after, tests):
 
 
 def main(numbers):
+    """Break these promises (all, where none is named); 1 where no test notices."""
     missed = 0
     for promise, path, before, after, tests in BREAKS:
         if not numbers or promise in numbers:
             found = noticed(path, before, after, tests)
             missed += not found
             print(
-                f"{promise}: {path}: {before.strip()!r} → {after.strip()!r}\n    {', '.join(found) or 'NOT NOTICED'}",
+                f"{promise}: {path}: {before.strip()!r} → {after.strip()!r}\n"
+                f"    {', '.join(found) or 'NOT NOTICED'}",
                 flush=True,
             )
     return 1 if missed else 0

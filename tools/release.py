@@ -1,7 +1,10 @@
-"""The version stands in pyproject.toml; the tag and the newest section of CHANGELOG.md have to agree with it.
+"""Prepares a release, and checks that its tag, version and changelog agree.
 
-python tools/release.py prepare 1.2.0    makes [Unreleased] the section of that version, and the version that one
-python tools/release.py notes v1.2.0     prints that section, where tag, version and changelog agree
+The version stands in pyproject.toml; the tag and the newest section of CHANGELOG.md agree with it.
+
+    python tools/release.py prepare 1.2.0    make [Unreleased] the section of that version, and set
+                                             the version
+    python tools/release.py notes v1.2.0     print that section, where all agree
 """
 
 import datetime
@@ -21,7 +24,9 @@ def numbers(version):
 
 
 def prepare(version, project, changelog, today):
-    """(pyproject.toml, CHANGELOG.md) as the release `version` has them; ValueError says what is in the way."""
+    """Return (pyproject.toml, CHANGELOG.md) as the release `version` has them.
+
+    ValueError says what is in the way."""
     if not re.fullmatch(SEMANTIC, version):
         raise ValueError(f"{version} is not three numbers such as 1.2.0")
     sections = {name: text for name, _, text in SECTION.findall(changelog)}
@@ -37,14 +42,17 @@ def prepare(version, project, changelog, today):
 
 
 def notes(tag, project, changelog):
-    """The changelog's section of the version that is tagged; ValueError says what does not agree."""
+    """Return the changelog's section of the version that is tagged.
+
+    ValueError says what does not agree."""
     version = VERSION.search(project)[1]
     if tag != "v" + version:
         raise ValueError(f"the tag is {tag}, the version in pyproject.toml {version}")
     sections = [section for section in SECTION.findall(changelog) if section[0] != "Unreleased"]
     if not sections or sections[0][0] != version or not sections[0][1]:
+        newest = f"[{sections[0][0]}]" if sections else "missing"
         raise ValueError(
-            f"the newest section of CHANGELOG.md is {f'[{sections[0][0]}]' if sections else 'missing'}, not [{version}] with its date"
+            f"the newest section of CHANGELOG.md is {newest}, not [{version}] with its date"
         )
     if not sections[0][2]:
         raise ValueError(f"the section [{version}] of CHANGELOG.md is empty")
@@ -52,6 +60,7 @@ def notes(tag, project, changelog):
 
 
 def main(action, version):
+    """Do what `action` says, prepare or notes, for a version."""
     files = [TEMPLATE / "pyproject.toml", TEMPLATE / "CHANGELOG.md"]
     texts = [file.read_text(encoding="utf-8") for file in files]
     if action == "notes":
@@ -66,7 +75,7 @@ def main(action, version):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 3:  # noqa: PLR2004 - the name, an action, a version
         sys.exit(__doc__)
     try:
         main(*sys.argv[1:])

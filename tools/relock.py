@@ -1,9 +1,12 @@
-"""Resolves the stacks' compiled requirements anew, each by the command in its own first lines, in a copy whose placeholders are
-filled in: neither Renovate nor Dependabot can, since uv refuses a pyproject.toml whose name is a placeholder.
+"""Resolves the stacks' compiled requirements again.
+
+Each is resolved by the command in its own first lines, in a copy whose placeholders are filled in:
+neither Renovate nor Dependabot can, since uv refuses a pyproject.toml whose name is a placeholder.
 
     python tools/relock.py [STACK...]
 
-What may be too new to be trusted is left out where UV_EXCLUDE_NEWER says so (docs.astral.sh/uv, settings).
+What may be too new to be trusted is left out where UV_EXCLUDE_NEWER says so (docs.astral.sh/uv,
+settings).
 """
 
 import re
@@ -61,21 +64,16 @@ def relock(stack, uv):
 
 
 def main(*stacks):
+    """Resolve these stacks again (all, where none is named), and print what is newer."""
     uv = shutil.which("uv")
     if not uv:
         sys.exit("needs uv: pip install uv")
     for stack in stacks or sorted(path.name for path in STAGED.iterdir() if locks(path.name)):
         for path, changed in relock(stack, uv):
-            print(
-                f"- `{stack}/{path.name}`: "
-                + (
-                    ", ".join(
-                        f"{name} {old or 'new'} → {new or 'gone'}"
-                        for name, (old, new) in changed.items()
-                    )
-                    or "nothing newer"
-                )
-            )
+            news = [
+                f"{name} {old or 'new'} → {new or 'gone'}" for name, (old, new) in changed.items()
+            ]
+            print(f"- `{stack}/{path.name}`: {', '.join(news) or 'nothing newer'}")
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def wrong_program(software, program):
 def published_list(client, label):
     """The list of software, as Markdown, of the image that GitHub runs for `label` now.
 
-    `client` reads GitHub's API (dsri_fleet.github.Client). Raises Unreadable, or Changed.
+    `client` reads GitHub's API (dsri.fleet.github.Client). Raises Unreadable, or Changed.
     """
     return text_of(client, list_path(text_of(client, "README.md"), label))
 

@@ -1,4 +1,6 @@
-"""Makes README.md's tables and its tree out of what they speak of: cookiecutter.json, the hooks' rules, tests/golden, tools/promises.py.
+"""Makes README.md's tables and its tree out of what they speak of.
+
+That is cookiecutter.json, the hooks' rules, tests/golden and tools/promises.py.
 
     python tools/tables.py
 
@@ -14,6 +16,7 @@ from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
 from promises import BREAKS, PROMISES
 
+WIDEST = 90  # columns that GitHub shows without a scroll bar
 TEMPLATE = Path(__file__).resolve().parent.parent
 README, GOLDEN = TEMPLATE / "README.md", TEMPLATE / "tests" / "golden"
 QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
@@ -25,7 +28,9 @@ REASONS = {  # path: why it is there
     ".github/dependabot.yml": "updates of your code's dependencies",
     ".github/sbom.Dockerfile": "the scanner that lists what the image holds (its SBOM)",
     ".github/workflows/publish.yml": "build, test, run as the cluster will, publish to ghcr.io",
-    ".github/workflows/template-update.yml": "a pull request with what changed in the template since",
+    ".github/workflows/template-update.yml": (
+        "a pull request with what changed in the template since"
+    ),
     ".gitignore": "what git leaves alone",
     "CITATION.cff": "how to cite it; GitHub shows it",
     "Dockerfile": "the image: for any user ID, its tests in a stage",
@@ -69,13 +74,10 @@ def source(key):
     """The question that a computed default follows from, or None."""
     value = QUESTIONS[key]
     for name in re.findall(r"cookiecutter\.(\w+)", value if isinstance(value, str) else ""):
-        return (
-            name.strip("_").removesuffix("s")
-            if name == "_stacks"
-            else source(name)
-            if name.startswith("__")
-            else name
-        )
+        if name == "_stacks":
+            return "stack"
+        return source(name) if name.startswith("__") else name
+    return None
 
 
 def questions():
@@ -132,8 +134,9 @@ def tree(found=None):
     """The files of a repository, each with its reason."""
     found = set(found or paths(TREE)) | {".cruft.json"}
     if found != set(REASONS):
+        unexplained, gone = sorted(found - set(REASONS)), sorted(set(REASONS) - found)
         raise ValueError(
-            f"tools/tables.py, REASONS: no reason for {sorted(found - set(REASONS))}; no longer there: {sorted(set(REASONS) - found)}"
+            f"tools/tables.py, REASONS: no reason for {unexplained}; no longer there: {gone}"
         )
     lines = []
 
@@ -157,7 +160,7 @@ def tree(found=None):
     walk("", "")
     width = max(len(start) for start, _ in lines) + 2
     shown = [f"{start:{width}}{reason}".rstrip() for start, reason in lines]
-    if max(map(len, shown)) > 90:  # what GitHub shows without a scroll bar
+    if max(map(len, shown)) > WIDEST:
         raise ValueError(f"tools/tables.py, REASONS: too long: {max(shown, key=len)}")
     return "\n".join(["```text", *shown, "```"])
 
@@ -217,7 +220,8 @@ def promises():
             name = next((name for name in names if word in name), None)
             if not name:
                 raise ValueError(
-                    f"tools/promises.py, promise {number}: {path} has no test with {word!r} in its name"
+                    f"tools/promises.py, promise {number}: {path} has no test with {word!r} in its "
+                    "name"
                 )
             held.append(f"[`{name}`]({path})")
         if not held:
@@ -226,13 +230,18 @@ def promises():
     return table(*rows)
 
 
+def escaped(text):
+    """A text that re.sub puts in as it is."""
+    return text.replace("\\", r"\\")
+
+
 def filled(text):
     """README's text with every table as it should be."""
     for make in (questions, tree, stacks, promises):
         pattern = rf"(<!-- {make.__name__}: tools/tables\.py -->\n).*?(\n<!-- end -->)"
         text, count = re.subn(
             pattern,
-            lambda found, made=make(): f"{found[1]}\n{made}\n{found[2]}",
+            f"\\1\n{escaped(make())}\n\\2",
             text,
             flags=re.DOTALL,
         )

@@ -20,7 +20,7 @@ from conftest import LONG, STACKS, STAGED, TEMPLATE, is_web, long, need
 from cookiecutter.exceptions import CookiecutterException
 from cookiecutter.main import cookiecutter
 
-from dsri_update.template import hushed
+from dsri.update.template import hushed
 
 hypothesis = pytest.importorskip("hypothesis")
 kubernetes_validate = pytest.importorskip("kubernetes_validate")

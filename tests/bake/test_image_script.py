@@ -1,4 +1,5 @@
-"""Promise 1: openshift/image.py reads any Dockerfile as BuildKit does, and any manifest as the cluster does; here without Docker."""
+"""Promise 1: openshift/image.py reads any manifest as the cluster does, and dsri.dockerfile any
+Dockerfile as BuildKit does; here without Docker."""
 
 import http.server
 import runpy
@@ -6,6 +7,10 @@ import threading
 
 import pytest
 from conftest import TEMPLATE
+
+from dsri import dockerfile
+from dsri.image import command
+from dsri.quantities import amount
 
 SCRIPT = runpy.run_path(
     str(TEMPLATE / "{{cookiecutter.repo_name}}/cookiecutter-stacks/every/openshift/image.py")
@@ -102,12 +107,12 @@ DOCKERFILES = {  # what: (a Dockerfile, what is found)
 @pytest.mark.parametrize("what", DOCKERFILES)
 def test_a_dockerfile_is_read_as_buildkit_reads_it(what):
     text, expected = DOCKERFILES[what]
-    assert [found for found, _ in SCRIPT["findings"](text, "8080")] == expected
+    assert [found for found, _ in dockerfile.findings(text, "8080")] == expected
 
 
 def test_a_port_that_cannot_be_asked_for_is_not_offered():
     cures = [
-        SCRIPT["findings"](f"FROM quay.io/x\nUSER 1001\nEXPOSE {port}", "8080")[0][1]
+        dockerfile.findings(f"FROM quay.io/x\nUSER 1001\nEXPOSE {port}", "8080")[0][1]
         for port in (80, 8501)
     ]
     cure = "let the application listen on 8080 and add EXPOSE 8080"
@@ -141,9 +146,15 @@ def test_a_program_s_words_lead_to_the_rule_that_it_broke(log):
     )
 
 
+def test_a_path_is_not_the_name_of_what_was_refused():
+    assert SCRIPT["broken_rule"]("/app/import.sh: Permission denied") == "denied"
+    assert SCRIPT["broken_rule"]("/app/listen/x: Permission denied") == "denied"
+    assert SCRIPT["broken_rule"]("cannot bind to port 80: Permission denied") == "low-port"
+
+
 def test_under_anyuid_the_image_s_own_user_is_right():
     assert [
-        found for found, _ in SCRIPT["findings"]("FROM quay.io/x\nUSER root\n", None, True)
+        found for found, _ in dockerfile.findings("FROM quay.io/x\nUSER root\n", None, True)
     ] == []
 
 
@@ -163,6 +174,23 @@ def test_under_anyuid_the_image_s_own_user_is_right():
 )
 def test_a_quantity_is_what_kubernetes_takes_it_for(quantity, expected):
     assert SCRIPT["bytes_of"](quantity) == expected
+
+
+def test_what_is_no_quantity_is_refused():
+    with pytest.raises(ValueError, match="not a Kubernetes quantity"):
+        amount("a lot")
+
+
+def test_the_command_lists_what_would_not_run(tmp_path, capsys):
+    path = tmp_path / "Dockerfile"
+    path.write_text("FROM quay.io/x")
+    assert command.main(["dockerfile", str(path), "8080"]) == 1
+    assert "its last stage has no numeric USER\n  fix: add" in capsys.readouterr().out
+    path.write_text("FROM quay.io/x" + END)
+    assert command.main(["dockerfile", str(path), "8080"]) == 0
+    with pytest.raises(SystemExit) as ended:
+        command.main(["dockerfile", str(tmp_path / "none"), "8080"])
+    assert ended.value.code == 2
 
 
 def deployment(name, *containers):
@@ -186,8 +214,9 @@ def test_the_application_is_found_beside_what_its_owner_added(image):
         deployment("a-database", ("a-database", "localhost:5000/postgres")),
         deployment("mine", ("proxy", "quay.io/proxy"), ("mine", "ghcr.io/me/mine:latest")),
     ]
-    item, _, container = SCRIPT["workload"](objects, image)
-    assert (item["metadata"]["name"], container["name"]) == ("mine", "mine")
+    found = SCRIPT["subject_of"](objects, image)
+    assert found.workload["metadata"]["name"] == "mine"
+    assert found.container["name"] == "mine"
 
 
 def test_whatever_runs_the_image_is_brought_to_it(monkeypatch, capsys):
@@ -201,7 +230,7 @@ def test_whatever_runs_the_image_is_brought_to_it(monkeypatch, capsys):
         {"name": "migrate", "image": "ghcr.io/me/mine:latest"}
     ]
     monkeypatch.setitem(
-        SCRIPT["rollout"].__globals__, "manifests", lambda: [database, mine, worker]
+        SCRIPT["rollout"].__globals__, "manifests", lambda folder: [database, mine, worker]
     )
     for image, wanted in (
         (
@@ -210,7 +239,7 @@ def test_whatever_runs_the_image_is_brought_to_it(monkeypatch, capsys):
         ),
         ("ghcr.io/new/name@sha256:1", ["deployment/mine mine={0}"]),
     ):
-        SCRIPT["rollout"](image)
+        SCRIPT["rollout"](image, TEMPLATE)
         assert capsys.readouterr().out.splitlines() == [
             "oc set image " + line.format(image) for line in wanted
         ]

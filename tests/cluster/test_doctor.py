@@ -1,4 +1,4 @@
-"""What dsri-doctor says of each situation on the cluster, one by one and in pairs: all that is wrong, nothing else, and what mends it."""
+"""What dsri doctor says of each situation on the cluster, one by one and in pairs: all that is wrong, nothing else, and how to fix it."""
 
 import json
 import os
@@ -15,8 +15,9 @@ from test_refusals import CASES
 from trials import PROJECT, READ, USER, oc
 
 sys.path.insert(0, str(TEMPLATE / "src"))
-from dsri_doctor.findings import findings  # noqa: E402
-from dsri_doctor.look import LISTS, Cluster, look  # noqa: E402
+from dsri.doctor.findings import findings  # noqa: E402
+from dsri.doctor.cluster import Cluster  # noqa: E402
+from dsri.doctor.gathering import LISTS, Question, gather  # noqa: E402
 
 VERDICTS = {
     # What is well
@@ -82,7 +83,7 @@ VERDICTS = {
     "other-labels": ["service-no-pods"],
     "off": ["scaled-down"],
     "paused": ["paused"],
-    # Two at once, in the order in which to mend
+    # Two at once, in the order in which to fix them
     "two-pulls": ["token-refused", "route-no-host"],
     "two-files": ["no-account", "claim-missing"],
     "two-rules": ["resources-missing", "security-context"],
@@ -93,10 +94,8 @@ VERDICTS = {
 
 
 def verdict(trials, case, **options):
-    facts = look(
-        "kubectl", trials.projects.get(case, PROJECT), trials.name(case), github=False, **options
-    )
-    return findings(facts)
+    project, name = trials.projects.get(case, PROJECT), trials.name(case)
+    return findings(gather(Question("kubectl", project, name, [], github=False, **options)))
 
 
 class Once(Cluster):
@@ -127,7 +126,7 @@ def verdicts(trials):
     assert done.returncode == 0, done.stderr
     found, end = {}, time.monotonic() + 300
     with ThreadPoolExecutor(4) as pool, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dsri_doctor.look.Cluster", Once)
+        patch.setattr("dsri.doctor.gathering.Cluster", Once)
         while time.monotonic() < end:
             open_ = [
                 case
@@ -170,11 +169,12 @@ def test_nothing_secret_is_shown(verdicts):
 
 
 def doctor(trials, tool, *words, cwd=None, **env):
-    program = shutil.which("dsri-doctor", path=os.path.dirname(sys.executable))
-    need(program, "dsri-doctor: pip install -e .")
+    program = shutil.which("dsri", path=os.path.dirname(sys.executable))
+    need(program, "dsri: pip install -e .")
     began, before = time.monotonic(), os.times()
     done = run(
         program,
+        "doctor",
         *words,
         *(["--tool", tool] if tool else []),
         cwd=cwd,
@@ -218,7 +218,7 @@ def test_the_command_in_a_repository(trials, tool):
     made = trials.mistyped
     trials.until("mistyped", lambda reasons, text: reasons & {"ErrImagePull", "ImagePullBackOff"})
     done, seconds = doctor(trials, tool, "--registry", cwd=made.path)
-    assert done.returncode == 1 and "2 things to mend, in this order" in done.stdout.splitlines()[0]
+    assert done.returncode == 1 and "2 things to fix, in this order" in done.stdout.splitlines()[0]
     # Where GitHub's API can be asked, it says so of the token; elsewhere the registry's own answer has to do.
     assert re.search(r"1\. ghcr\.io refuses the token in the secret", done.stdout)
     assert re.search(
@@ -265,22 +265,22 @@ def test_an_older_image_is_told_from_the_newest(trials):
     assert run("docker", "push", "--quiet", image).returncode == 0
     found = verdict(trials, case, ask_registry=True)
     assert [f.name for f in found] == ["old-image"] and found[0].warning
-    assert found[0].mend == [f"kubectl -n {PROJECT} rollout restart deployment/{trials.name(case)}"]
+    assert found[0].fix == [f"kubectl -n {PROJECT} rollout restart deployment/{trials.name(case)}"]
 
 
-MENDED = ["opaque", "newer", "two-secrets", "no-way", "unprobed", "other-labels", "first-bare"]
+FIXED = ["opaque", "newer", "two-secrets", "no-way", "unprobed", "other-labels", "first-bare"]
 
 
-def test_what_it_says_to_do_mends_it(trials, verdicts):
+def test_what_it_says_to_do_fixes_it(trials, verdicts):
     """Its own commands, pasted whole and in its own order; where it asks for a token, one is typed."""
     terminal = shell(trials.environment, trials.made.path)
     try:
-        for case in MENDED:
+        for case in FIXED:
             for finding in verdicts[case]:
                 # What is no command is for people: an address, what to change in a file, the look at the publish run.
                 lines = [
                     line.replace("GITHUB_USER", USER)
-                    for line in finding.mend
+                    for line in finding.fix
                     if re.match(r" *(kubectl|stty|\() ", line) and "a classic token" not in line
                 ]
                 assert lines, finding
@@ -292,7 +292,7 @@ def test_what_it_says_to_do_mends_it(trials, verdicts):
                 assert terminal.match[1] == "0", (case, lines)
     finally:
         terminal.close(force=True)
-    for case in MENDED:
+    for case in FIXED:
         trials.ready(case)
         assert [f.name for f in verdict(trials, case)] == [], case
 

@@ -15,8 +15,11 @@ import pytest
 from conftest import run, until
 from standin import Handler, served
 
-from dsri_fleet.github import Client, Unreadable
-from dsri_fleet.report import BRANCH, CONFLICTS, TEMPLATE, State, names
+from dsri.fleet.github import Client, Unreadable
+from dsri.fleet.kept import State
+from dsri.fleet.repositories import TEMPLATE, names
+from dsri.fleet.row import Row
+from dsri.update.description import BRANCH, CONFLICTS
 
 TOKEN = "ghp_canary0123456789"
 COMMITS = [f"{n:040x}" for n in range(1, 301)]  # oldest first; a release every fifty
@@ -171,7 +174,7 @@ def fleet(github):
 
 
 def call(github, folder, *words, text=None, **env):
-    """Run dsri-fleet in a process of its own, with the stand-in's repositories as its list unless told otherwise."""
+    """Run dsri fleet in a process of its own, with the stand-in's repositories as its list unless told otherwise."""
     listed = folder / "fleet.txt"
     listed.write_text(
         text if text is not None else "# ours\n" + "".join(f"{name}\n" for name in github.cruft),
@@ -181,7 +184,8 @@ def call(github, folder, *words, text=None, **env):
     return run(
         sys.executable,
         "-m",
-        "dsri_fleet",
+        "dsri",
+        "fleet",
         *(words or [str(listed)]),
         "--state",
         str(folder / "state"),
@@ -272,7 +276,7 @@ def test_a_run_goes_on_where_the_last_one_ended(fleet, tmp_path):
         f"x-{name}" for name in ("404", "403", "451", "502", "broken", "list", "short")
     }
     assert second.stdout.endswith(
-        "93 of them as read up to 0 minutes ago; --fresh reads them anew\n"
+        "93 of them as read up to 0 minutes ago; --fresh reads them again\n"
     )
     if os.name == "posix":
         assert (tmp_path / "state").stat().st_mode & 0o777 == 0o600
@@ -337,7 +341,7 @@ def test_a_limit_that_lasts_longer_than_may_be_waited_ends_the_run_and_the_next_
 def client(github, monkeypatch):
     """A client that is stopped where it would wait; `waits` has how long."""
     monkeypatch.setenv("GITHUB_API_URL", github.url)
-    monkeypatch.setattr("dsri_fleet.github.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("dsri.fleet.github.time.sleep", lambda seconds: None)
     made = Client(on_wait=lambda until: made.waits.append(until - time.time()) or made.stop())
     made.waits = []
     return made
@@ -447,7 +451,8 @@ def test_an_interrupted_run_ends_at_once(github, tmp_path):
         [
             sys.executable,
             "-m",
-            "dsri_fleet",
+            "dsri",
+            "fleet",
             str(tmp_path / "list"),
             "--state",
             str(tmp_path / "state"),
@@ -478,7 +483,7 @@ def test_what_was_read_too_long_ago_is_read_again(tmp_path):
     state.close()
     assert (
         state.row("octo/old") is None
-        and state.row("Octo/new") == {"repository": "Octo/new"}
+        and state.row("Octo/new") == Row("Octo/new")
         and len(state.reused) == 1
     )
 

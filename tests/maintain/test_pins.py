@@ -94,7 +94,7 @@ def asked(tmp_path, monkeypatch, capsys):
     """Check a template of these lines, in a workflow and a Dockerfile: (exit status, what was printed)."""
     monkeypatch.setenv("GH_TOKEN", "ghp_canary")
     monkeypatch.setattr(pins, "TEMPLATE", tmp_path)
-    monkeypatch.setattr("dsri_fleet.github.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("dsri.fleet.github.time.sleep", lambda seconds: None)
 
     def check(uses=(), images=()):
         for name, lines in {

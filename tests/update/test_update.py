@@ -7,8 +7,8 @@ import cruft
 import pytest
 from conftest import ADDRESS, bake, committed, run, snapshot
 
-from dsri_update import Stopped, __main__, report, template
-from dsri_update.merge import Outcome, within
+from dsri.update import Stopped, command, description, template
+from dsri.update.merge import Outcome, within
 
 pytestmark = pytest.mark.skipif(
     cookiecutter.__version__ == "2.1.1",
@@ -80,7 +80,7 @@ class Owner:
     def update(self, *words):
         """What is said; the changes are staged."""
         self.monkeypatch.chdir(self.path)
-        assert __main__.main(list(words)) == 0
+        assert command.main(list(words)) == 0
         return self.capsys.readouterr().out
 
     def stopped(self, *words):
@@ -88,7 +88,7 @@ class Owner:
         before = snapshot(self.path)
         self.monkeypatch.chdir(self.path)
         with pytest.raises(SystemExit) as stopped:
-            __main__.main(list(words))
+            command.main(list(words))
         after = snapshot(self.path)
         assert {p: s for p, s in after.items() if p != ".git/index"} == {
             p: s for p, s in before.items() if p != ".git/index"
@@ -117,7 +117,7 @@ def owner(published, tmp_path, capsys, monkeypatch):
 def test_without_a_change_nothing_happens(owner):
     mine = owner()
     assert mine.update() == "Up to date.\n" and mine.changed() == {}
-    assert f"\n    uvx --from git+{ADDRESS} dsri-update\n" in (mine / "README.md").read_text()
+    assert f"\n    uvx --from git+{ADDRESS} dsri update\n" in (mine / "README.md").read_text()
 
 
 def test_what_changed_comes_and_the_application_stays(owner):
@@ -446,10 +446,11 @@ def test_workflow_changes_wait_for_who_may_push_them(owner):
     said = text.partition("## Workflow changes that are not in here")[2]
     assert (
         "+        uses: actions/checkout@" in said
-        and f"    git switch {report.BRANCH}\n    uvx --from git+{ADDRESS} dsri-update\n" in said
+        and f"    git switch {description.BRANCH}\n    uvx --from git+{ADDRESS} dsri update\n"
+        in said
     )
     assert (
-        f"\n      BRANCH: {report.BRANCH}\n"
+        f"\n      BRANCH: {description.BRANCH}\n"
         in (mine / ".github/workflows/template-update.yml").read_text()
     )
     committed(mine.path)
@@ -490,7 +491,7 @@ def test_what_makes_it_impossible_is_said(owner, monkeypatch):
     committed(mine.path)
     monkeypatch.chdir(mine / "app")
     with pytest.raises(SystemExit, match="top folder"):
-        __main__.main([])
+        command.main([])
     mine.edit((".cruft.json", mine.state["commit"], "0" * 40))
     assert (
         mine.stopped()
@@ -571,8 +572,8 @@ def test_a_path_is_left_alone_as_cruft_means_it(place, left):
 
 
 def test_a_description_says_what_its_reader_can_use():
-    first = report.description(Outcome(), "", [], ("v1", "v2"), "x", ADDRESS + ".git", False)
-    again = report.description(
+    first = description.description(Outcome(), "", [], ("v1", "v2"), "x", ADDRESS + ".git", False)
+    again = description.description(
         Outcome(removed=["a`b"], conflicts={"c": "a message"}),
         "",
         [],
@@ -591,13 +592,13 @@ def test_a_description_says_what_its_reader_can_use():
 
 
 def test_no_content_ends_a_code_block_and_no_text_is_too_long():
-    assert report.fenced("a\n```\nb").startswith("````\n")
+    assert description.fenced("a\n```\nb").startswith("````\n")
     out = Outcome(
         conflicts={
             f"file{n}": "<<<<<<< yours\n" + "x\n" * 9000 + ">>>>>>> template\n" for n in range(20)
         }
     )
-    text = report.description(out, "", [], ("v1", "v2"), "x", ADDRESS, False)
+    text = description.description(out, "", [], ("v1", "v2"), "x", ADDRESS, False)
     assert (
         40_000 < len(text) < 65536
         and text.endswith("\n\n…the rest is on the branch.")

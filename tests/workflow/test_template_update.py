@@ -109,7 +109,7 @@ def hosted(published, tmp_path, monkeypatch):
     # Asking the package index anew for each run takes ten times the run itself: one test does it.
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "uvx").write_text(
-        f'#!/bin/sh\n[ "$*" = --version ] && exit\n[ "$1 $2 $3" = "--from git+{ADDRESS} dsri-update" ] || exit 9\nshift 3; exec {sys.executable} -m dsri_update "$@"\n',
+        f'#!/bin/sh\n[ "$*" = --version ] && exit\n[ "$1 $2 $3 $4" = "--from git+{ADDRESS} dsri update" ] || exit 9\nshift 3; exec {sys.executable} -m dsri "$@"\n',
         encoding="utf-8",
     )
     (tmp_path / "bin" / "uvx").chmod(0o755)
@@ -216,7 +216,7 @@ def test_a_workflow_change_needs_the_token_that_may_and_is_told_without(hosted):
     assert (
         "## Workflow changes that are not in here" in body
         and "# v7.0.2" in body
-        and f"uvx --from git+{ADDRESS} dsri-update" in body
+        and f"uvx --from git+{ADDRESS} dsri update" in body
     )
     assert "v7.0.2" not in hosted.branch(
         ".github/workflows/publish.yml"

@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 from . import staging
-from .dockerfile import findings
 from .origin import NAME as ORIGIN
 from .origin import staged_origin
+from .own_dockerfile import findings
 from .project import Project
 from .repository import Placed, Repository
 from .shell import Shell, filled

@@ -1,13 +1,19 @@
 #!/usr/bin/env python3
+# Generated; do not edit it: `dsri update` renews it. Its source is src/dsri/image of
+# https://github.com/MaastrichtU-IDS/cookiecutter-dsri, and what that imports.
 """Runs an image here as the cluster will, and says in words what would go wrong there.
 
-    python3 openshift/image.py test IMAGE              start IMAGE as openshift/ says, and ask its readiness probe;
-                                                       a job's image has to end well on what example/ holds
-    python3 openshift/image.py rollout IMAGE@DIGEST    print the commands that bring IMAGE to the cluster
-    python3 openshift/image.py dockerfile FILE [PORT]  list what in a Dockerfile would not run there
+    python3 openshift/image.py test IMAGE              start IMAGE as openshift/ says, and ask its
+                                                       readiness probe; a job's image has to end
+                                                       well on what example/ holds
+    python3 openshift/image.py rollout IMAGE@DIGEST    print the commands that bring IMAGE to the
+                                                       cluster
 
-Needs Python 3.9, Docker, and kubectl or oc. Exit status 0: it works; 1: it does not, and why is said; 2: it was not tried.
+Needs Python 3.9, Docker, and kubectl or oc. Exit status 0: it works; 1: it does not, and the reason
+is printed; 2: it was not tried.
 """
+
+from __future__ import annotations
 
 import base64
 import http.client
@@ -24,168 +30,532 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
-HERE = Path(__file__).resolve().parent
-# What OpenShift's restricted-v2 gives a pod: a UID out of the project's range, and group 0.
-ANY_UID = "1000650000:0"
-# CRI-O's default capabilities, which a container that drops none has (cri-o, crio.conf, default_capabilities).
-CRIO = ["CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "KILL"]
-DEADLINE = 120  # seconds, where the manifest's startup probe does not say
+# dsri.processes
+
+NOT_THERE = 127  # a shell's exit status for a command that it does not find
+
+
+@dataclass
+class Done:
+    """What a command came to."""
+
+    status: int
+    output: str
+    error: str = ""
+
+
+def run(*command: str, text: str = "", seconds: float | None = None, merged: bool = False) -> Done:
+    """Run a command and return its exit status and what it said.
+
+    `text` is its whole input: without one, a tool could ask in the terminal and wait. With
+    `merged`, its error output stands in `output`, in the order in which it was written. A command
+    that is not there, or takes longer than `seconds`, has the status NOT_THERE.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            input=text,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Done(NOT_THERE, "", str(error))
+    return Done(done.returncode, done.stdout, done.stderr or "")
+
+
+# dsri.kustomize
+
+Object = dict[str, Any]  # an object of the Kubernetes API, as its JSON reads
+
+
+class UnreadableManifests(Exception):
+    """What the tool said of a folder of manifests that it cannot read."""
+
+
+def objects_in(text: str) -> list[Object]:
+    """Return the objects of what `kubectl -o json` prints: one JSON value after the other."""
+    decoder = json.JSONDecoder()
+    found: list[Object] = []
+    rest = text[text.index("{") :] if "{" in text else ""
+    while rest:
+        value, end = decoder.raw_decode(rest)
+        found += value["items"] if value["kind"] == "List" else [value]
+        rest = rest[end:].lstrip()
+    return found
+
+
+def build(tool: str, folder: Path) -> list[Object]:
+    """Return every object that `TOOL apply -k FOLDER` would send.
+
+    UnreadableManifests holds what the tool says where it cannot."""
+    built = run(tool, "kustomize", str(folder))
+    if built.status:
+        raise UnreadableManifests(built.error or built.output)
+    # Removing a label that is not there changes nothing; what is wanted is the same objects as
+    # JSON, which Python reads. No cluster is asked, so no login is read: a broken one would fail.
+    words = ["label", "--local", f"--kubeconfig={os.devnull}", "-f", "-", "-o", "json"]
+    converted = run(tool, *words, "none-such-", text=built.output)
+    if converted.status:
+        raise UnreadableManifests(converted.error or converted.output)
+    return objects_in(converted.output)
+
+
+# dsri.image.manifests
+
 # Where the objects that start pods keep what a pod is.
-PODS = {"Deployment": ("spec", "template", "spec"), "CronJob": ("spec", "jobTemplate", "spec", "template", "spec")}
-# What a job's test run finds on the storage, in place of what people put there.
-EXAMPLE = HERE.parent / "example"
+POD_IN = {
+    "Deployment": ("spec", "template", "spec"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+FAILED, NOT_TRIED = 1, 2  # exit status
 
 
-def stop(text, status=1):
+@dataclass
+class Subject:
+    """What runs an image: a Deployment or CronJob, its pod's specification, its container."""
+
+    workload: Object
+    pod: Object
+    container: Object
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it ends by itself."""
+        return bool(self.workload["kind"] == "CronJob")
+
+
+def stop(text: str, status: int = FAILED) -> NoReturn:
+    """Print why it ends, and end with this exit status."""
     print(text, file=sys.stderr)
     raise SystemExit(status)
 
 
-def run(*command, text=None):
-    """(exit status, standard output and error) of a command."""
+def manifests(folder: Path) -> list[Object]:
+    """Return every object that `oc apply -k FOLDER` would send; ends where there is no tool."""
+    tool = shutil.which("kubectl") or shutil.which("oc")
+    if not tool:
+        stop("kubectl or oc is needed, and neither is installed.", NOT_TRIED)
     try:
-        done = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        stop(f"{command[0]} is not installed; this needs it.", 2)
-    return done.returncode, done.stdout
+        return build(tool, folder)
+    except UnreadableManifests as error:
+        stop(f"{folder.name}/ cannot be read:\n{error}")
 
 
-def manifests():
-    """Every object that `oc apply -k openshift` would send, as dictionaries."""
-    tool = shutil.which("kubectl") or shutil.which("oc") or stop("kubectl or oc is needed, and neither is installed.", 2)
-    status, text = run(tool, "kustomize", str(HERE))
-    if status:
-        stop("openshift/ cannot be read:\n" + text)
-    # A label that is removed changes nothing; what is wanted is the same objects as JSON, which Python reads.
-    # No cluster is asked, so no login is read: one that cannot be read would end it.
-    status, text = run(tool, "label", "--local", f"--kubeconfig={os.devnull}", "-f", "-", "-o", "json", "none-such-", text=text)
-    if status:
-        stop("openshift/ cannot be read:\n" + text)
-    objects, decoder = [], json.JSONDecoder()
-    text = text[text.index("{"):] if "{" in text else ""
-    while text:
-        found, end = decoder.raw_decode(text)
-        objects += found["items"] if found["kind"] == "List" else [found]
-        text = text[end:].lstrip()
-    return objects
-
-
-def pods(objects):
-    """(Deployment or CronJob, its pod's specification) of each."""
+def pods(objects: list[Object]) -> Iterator[tuple[Object, Object]]:
+    """Yield (Deployment or CronJob, its pod's specification) of each."""
     for item in objects:
-        if item["kind"] in PODS:
+        if item["kind"] in POD_IN:
             pod = item
-            for step in PODS[item["kind"]]:
+            for step in POD_IN[item["kind"]]:
                 pod = pod[step]
             yield item, pod
 
 
-def is_of(container, image):
-    """Whether a container is of an image's repository, whatever the tag."""
-    one, other = (re.sub("(:[^:/]*)?(@.*)?$", "", name) for name in (container["image"], image))
-    return one == other
+def without_tag(image: str) -> str:
+    """Return an image's name without its tag and digest."""
+    return re.sub("(:[^:/]*)?(@.*)?$", "", image)
 
 
-def workload(objects, image=""):
-    """(Deployment or CronJob, its pod's specification, its container) that runs `image`; where none or several do, the
-    application's own: the kustomization calls everything a part of it, and the container has its name (the Deployment may
-    have another one, by an overlay)."""
-    found = []
+def runs(container: Object, image: str) -> bool:
+    """Tell whether a container is of an image's repository, whatever the tag."""
+    return without_tag(container["image"]) == without_tag(image)
+
+
+def subject_of(objects: list[Object], image: str = "") -> Subject:
+    """Return what runs `image`; where nothing or several things do, the application's own.
+
+    The kustomization calls everything a part of the application, and the application's container
+    has its name. The Deployment may have another name, by an overlay."""
+    best: Subject | None = None
+    best_rank = (True, True)
     for item, pod in pods(objects):
-        application = item["metadata"].get("labels", {}).get("app.kubernetes.io/part-of", item["metadata"]["name"])
-        found += [((not is_of(c, image), c["name"] != application), item, pod, c) for c in pod["containers"]]
-    if not found:
+        name = item["metadata"]["name"]
+        application = item["metadata"].get("labels", {}).get("app.kubernetes.io/part-of", name)
+        for container in pod["containers"]:
+            rank = (not runs(container, image), container["name"] != application)
+            if best is None or rank < best_rank:
+                best, best_rank = Subject(item, pod, container), rank
+    if best is None:
         stop("openshift/ has no Deployment and no CronJob.")
-    return min(found, key=lambda one: one[0])[1:]
+    return best
 
 
-def filled_in(text, known):
-    """A value, or a word of a command, with Kubernetes' $(NAME) replaced; $$ stands for $."""
-    return re.sub(r"\$\$|\$\(([\w.-]+)\)", lambda m: "$" if m[0] == "$$" else known.get(m[1], m[0]), text)
+def filled_in(text: str, known: dict[str, str]) -> str:
+    """Return a value, or a word of a command, with Kubernetes' $(NAME) replaced; $$ is a $."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        return known.get(match[1], match[0])
+
+    return re.sub(r"\$\$|\$\(([\w.-]+)\)", value, text)
 
 
-def environment(container, objects):
-    """({name: value}, names that only the cluster knows) of the container."""
+def environment(container: Object, objects: list[Object]) -> tuple[dict[str, str], list[str]]:
+    """Return ({name: value}, the names that only the cluster knows) of a container."""
     maps = {o["metadata"]["name"]: o.get("data", {}) for o in objects if o["kind"] == "ConfigMap"}
-    known, unknown = {}, []
+    known: dict[str, str] = {}
+    unknown: list[str] = []
     for source in container.get("envFrom", []):
         name = source.get("configMapRef", {}).get("name")
         if name in maps:
-            known.update({source.get("prefix", "") + k: v for k, v in maps[name].items()})
+            prefix = source.get("prefix", "")
+            known.update({prefix + key: value for key, value in maps[name].items()})
         else:
             unknown.append(name or source.get("secretRef", {}).get("name", "?"))
     for variable in container.get("env", []):
         reference = variable.get("valueFrom", {}).get("configMapKeyRef", {})
+        values = maps.get(reference.get("name"), {})
         if "valueFrom" not in variable:
             known[variable["name"]] = filled_in(str(variable.get("value", "")), known)
-        elif reference.get("key") in maps.get(reference.get("name"), {}):
-            known[variable["name"]] = maps[reference["name"]][reference["key"]]
+        elif reference.get("key") in values:
+            known[variable["name"]] = values[reference["key"]]
         else:
             unknown.append(variable["name"])
     return known, unknown
 
 
-def bytes_of(quantity):
-    """A Kubernetes quantity in bytes."""
-    number, unit = re.fullmatch(r"\+?([0-9.]+)([eE][+-]?[0-9]+|[A-Za-z]*)", str(quantity)).groups()
-    if unit[1:].lstrip("+-").isdigit():
-        return int(float(number + unit))
-    return int(float(number) * (0.001 if unit == "m" else (1024 if unit[1:] else 1000) ** " KMGTPE".index((unit or " ")[0].upper())))
+def data_of(item: Object) -> dict[str, bytes]:
+    """Return {key: its bytes} of a ConfigMap or a Secret."""
+    is_map = item["kind"] == "ConfigMap"
+    encoded = item.get("binaryData" if is_map else "data") or {}
+    plain = item.get("data" if is_map else "stringData") or {}
+    held = {key: base64.b64decode(text) for key, text in encoded.items()}
+    held.update({key: text.encode() for key, text in plain.items()})
+    return held
 
 
-def content(volume, objects):
-    """{file: its bytes} of a volume that is a ConfigMap or a Secret; None of another kind, or where only the cluster has it."""
-    kind, about = ("ConfigMap", volume["configMap"]) if "configMap" in volume else ("Secret", volume.get("secret", {}))
+def content(volume: Object, objects: list[Object]) -> dict[str, bytes] | None:
+    """Return {file: its bytes} of a volume that is a ConfigMap or a Secret of these objects.
+
+    None for another kind of volume, and where only the cluster has the ConfigMap or Secret."""
+    kind = "ConfigMap" if "configMap" in volume else "Secret"
+    about = volume["configMap"] if kind == "ConfigMap" else volume.get("secret", {})
+    names = (about.get("name"), about.get("secretName"))
     for item in objects:
-        if item["kind"] == kind and item["metadata"]["name"] in (about.get("name"), about.get("secretName")):
-            encoded = item.get("binaryData", {}) if kind == "ConfigMap" else item.get("data", {})
-            plain = item.get("data", {}) if kind == "ConfigMap" else item.get("stringData", {})
-            held = {**{key: base64.b64decode(text) for key, text in encoded.items()}, **{key: text.encode() for key, text in plain.items()}}
-            return {one["path"]: held[one["key"]] for one in about["items"] if one["key"] in held} if "items" in about else held
+        if item["kind"] != kind or item["metadata"]["name"] not in names:
+            continue
+        held = data_of(item)
+        if "items" not in about:
+            return held
+        return {one["path"]: held[one["key"]] for one in about["items"] if one["key"] in held}
     return None
 
 
-def mounts(pod, container, objects, folder):
-    """The options of `docker run` for the container's mounts: what openshift/ holds is laid in `folder`, the rest is empty."""
-    volumes, options = {volume["name"]: volume for volume in pod.get("volumes", [])}, []
-    for mount in container.get("volumeMounts", []):
-        volume, where = volumes.get(mount["name"], {}), mount["mountPath"]
-        files = content(volume, objects)
-        if files is None:
-            limit = volume.get("emptyDir", {}).get("sizeLimit")
-            options += ["--tmpfs", where + ":exec,mode=1777" + (f",size={bytes_of(limit)}" if limit else "")]
-            continue
-        top = Path(folder, mount["name"])
-        for name, data in files.items():
-            (top / name).parent.mkdir(parents=True, exist_ok=True)
-            (top / name).write_bytes(data)
-        for path in [top, *top.rglob("*")]:
-            path.chmod(0o755)  # whatever this machine's umask
-        options += ["--volume", f"{top / mount.get('subPath', '')}:{where}:ro"]
+# dsri.image.rollout
+
+def job_name(name: str, image: str) -> str:
+    """Return a name for a run of this image that is the same in every shell."""
+    version = re.sub("[^a-z0-9]+", "-", image.rpartition(":")[2].lower())
+    return f"{name}-{version[:8].strip('-')}"
+
+
+def rollout(image: str, folder: Path) -> None:
+    """Print the commands that bring `image` to whatever runs it, by the manifests in `folder`."""
+    objects = manifests(folder)
+    own = subject_of(objects, image)
+    about = own.workload["metadata"]
+    project = about.get("namespace")
+    oc = f"oc -n {project}" if project else "oc"
+    for item, pod in pods(objects):
+        containers = [*pod.get("initContainers", []), *pod["containers"]]
+        names = [container["name"] for container in containers if runs(container, image)]
+        if item is own.workload and not names:
+            names = [own.container["name"]]
+        if names:
+            what = f"{item['kind'].lower()}/{item['metadata']['name']}"
+            print(f"{oc} set image {what} " + " ".join(f"{name}={image}" for name in names))
+    if own.is_job:
+        name = about["name"]
+        print(f"{oc} create job {job_name(name, image)} --from=cronjob/{name}")
+
+
+# dsri.log_rules
+
+REFUSED = r"(permission denied|EACCES|errno 13)"
+# Words of their own: not a part of another word, nor of a path (`/app/import.sh`).
+LISTENS = r"(?<![\w/-])(bind|binding|listen|listening|port)(?![\w/-]|\.\w)"
+ADDRESS = r"(?<!\w)([\d.]+|\[[\da-f:]*\]|\*|localhost)?:\d{2,3}\b"
+
+# The rule → how a log says that it was broken. Where several fit, the first one counts.
+SIGNS = {
+    "no-space": r"no space left|ENOSPC|errno 28",
+    "read-only": (
+        r"read-only file system|EROFS|errno 30"
+        r"|unable to open database file|readonly database"
+    ),
+    "low-port": (
+        rf"({LISTENS}|createTcp|connection to \()[^\n]*{REFUSED}"
+        r"|\.bind\(([^\n]*\n){1,2}[^\n]*permission denied"
+        rf"|permission denied[^\n]*({LISTENS}|{ADDRESS})"
+        rf"|PermissionError[^\n]*\n?[^\n]*{LISTENS}"
+    ),
+    "needs-root": (
+        r"must be run as root|(need|require)s? root|not root|run (it |this )?as root"
+        r"|setuid|setgid|chown"
+    ),
+    "not-permitted": r"operation not permitted|EPERM",
+    "denied": rf"{REFUSED}|PermissionError|AccessDenied|cannot (open|create|write)",
+    "exec-format": r"exec format error",
+    "user-name": (
+        r"getpw|get_passwd|no username set|uid not found"
+        r"|user (exists )?for (uid|user id)|name for user id"
+    ),
+    "other-service": (
+        r"connection refused|ECONNREFUSED|name or service not known|name resolution"
+        r"|(translate|resolve) host|getaddrinfo|UnknownHost|no such host"
+    ),
+    "not-found": r"no such file or directory|not found",
+}
+
+
+def says(log: str, rule: str) -> bool:
+    """Tell whether a log says that this rule of SIGNS was broken."""
+    return bool(re.search(SIGNS[rule], log, re.IGNORECASE))
+
+
+def broken_rule(log: str) -> str:
+    """Return the first rule of SIGNS that a log says was broken; "" where it says none."""
+    for rule in SIGNS:
+        if says(log, rule):
+            return rule
+    return ""
+
+
+# dsri.ports
+
+# proc(5), /proc/net/tcp: the state LISTEN, and 127.0.0.1 and ::1 in the kernel's byte order.
+STATE = 3  # the column
+LISTEN = "0A"
+LOOPBACK = ("0100007F", "00000000000000000000000001000000")
+TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+
+
+class Port(NamedTuple):
+    """A port that is listened on; a `local` one is reached from the same pod only."""
+
+    number: int
+    local: bool
+
+
+def listening_ports(text: str) -> list[Port]:
+    """Return the ports that are listened on, in order, out of the text of TABLES."""
+    found = set()
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) > STATE and fields[STATE] == LISTEN:
+            address, _, port = fields[1].partition(":")
+            found.add(Port(int(port, 16), address in LOOPBACK))
+    return sorted(found)
+
+
+# dsri.image.advice
+
+NEEDS_ROOT = (
+    "It needs root; the cluster starts it as a random user of group 0, without capabilities.\n"
+    "Fix: leave out what needs root (chown, su, gosu, a port below 1024), or deploy with the "
+    "service account anyuid."
+)
+# What to say of each rule of dsri.log_rules.
+ADVICE = {
+    "no-space": (
+        "It writes more to /tmp, or to another emptyDir, than that may hold; the cluster ends such "
+        "a pod.\nFix: write to the storage, or raise sizeLimit in openshift/."
+    ),
+    "read-only": (
+        "It writes to its own file system, which is read-only on the cluster.\n"
+        "Fix: write to /tmp, or to the storage's folder; set HOME and the caches of your tools to "
+        "a place below /tmp."
+    ),
+    "low-port": (
+        "It listens on a port below 1024, which only root may.\n"
+        "Fix: let it listen on 8080 or above."
+    ),
+    "needs-root": NEEDS_ROOT,
+    "not-permitted": NEEDS_ROOT,
+    "denied": (
+        "It reads or writes what a random user of group 0 may not.\n"
+        "Fix, in the Dockerfile: RUN chgrp -R 0 DIR && chmod -R g=u DIR"
+    ),
+    "exec-format": (
+        "It was built for another processor.\nFix: docker build --platform linux/amd64"
+    ),
+    "user-name": (
+        "It asks for the name of its user; a random one has none.\n"
+        "Fix, in the Dockerfile: ENV USER=app LOGNAME=app HOME=/tmp, where that is enough for what "
+        "asks (the log says who)."
+    ),
+    "other-service": (
+        "It needs another service, such as a database, at its start, which is not there where the "
+        "image is tried.\nFix: let it start without, and connect when it is asked something."
+    ),
+    "not-found": (
+        "The command, or a file that it needs, is not in the image (or has Windows line ends)."
+    ),
+    "": "",
+}
+
+
+def rule(log: str) -> str:
+    """Return the rule that a log says was broken, and the fix; "" where it says none."""
+    return ADVICE[broken_rule(log)]
+
+
+def listening(name: str) -> list[Port]:
+    """Return the ports that a container listens on, from its /proc/net.
+
+    None are found where the image has no `cat` and this machine does not see its process."""
+    asked = run("docker", "exec", name, "cat", *TABLES, merged=True)
+    if not asked.status:
+        return listening_ports(asked.output)
+    place = run("docker", "inspect", "--format", "/proc/{{.State.Pid}} {{.Id}}", name)
+    process, _, number = place.output.strip().partition(" ")
+    try:
+        # Where Docker has a machine of its own, that number is another process's here.
+        if number and number in Path(process, "cgroup").read_text():
+            tables = [Path(process, "net", table).read_text() for table in ("tcp", "tcp6")]
+            return listening_ports("".join(tables))
+    except OSError:
+        pass
+    return []
+
+
+def why_it_ended(state: Object, log: str, is_job: bool, unknown: list[str]) -> str:
+    """Return why a container most likely ended by itself, and the fix.
+
+    `state` is Docker's, `unknown` the names of what only the cluster sets."""
+    if state.get("OOMKilled"):
+        file = "cronjob.yaml" if is_job else "deployment.yaml"
+        return (
+            "It was ended for using more memory than its limit.\n"
+            f"Fix: raise resources.limits.memory in openshift/{file}."
+        )
+    found = rule(log)
+    if found:
+        return found
+    then = "on the cluster it would be started again and again"
+    if is_job:
+        then = "a run that ends with another status than 0 has failed"
+    text = f"It ended by itself with status {state['ExitCode']}; {then}. Its log says why."
+    if unknown:
+        text += f"\nThese come from the cluster and are not set here: {', '.join(unknown)}."
+    return text
+
+
+def why_no_answer(name: str, log: str, check: Object, port: int, found: str | None) -> str:
+    """Return why a container that runs most likely does not pass its probe, and the fix.
+
+    `found` is what the probe found last."""
+    if found and found.startswith("its command"):
+        return (
+            f"The readiness probe does not pass: {found}.\n"
+            "Fix: correct that command, in openshift/deployment.yaml, or what it looks at."
+        )
+    ports = listening(name)
+    if Port(port, local=True) in ports and Port(port, local=False) not in ports:
+        return (
+            f"It listens on 127.0.0.1:{port} only, which nothing outside the container reaches.\n"
+            "Fix: listen on 0.0.0.0."
+        )
+    others = sorted({one.number for one in ports})
+    if ports and port not in others:
+        return (
+            f"It listens on {', '.join(map(str, others))}, not on {port}.\n"
+            f"Fix: let it listen on $PORT ({port}), or name its port in openshift/deployment.yaml "
+            "(containerPort and PORT)."
+        )
+    if found and found.startswith("status"):
+        path = check["httpGet"].get("path", "/")
+        return (
+            f"The readiness probe's path {path} answers {found}.\n"
+            "Fix: answer 200 there, or name another path in openshift/deployment.yaml."
+        )
+    return rule(log) or f"Nothing answers on port {port} ({found}).\nFix: listen on 0.0.0.0:{port}."
+
+
+# dsri.quantities
+
+DECIMAL_UNITS = "kMGTPE"
+BINARY_UNITS = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+
+
+def amount(quantity: object) -> float:
+    """Return a Kubernetes quantity as a number: bytes of memory, cores of CPU, or a plain count.
+
+    The form is that of k8s.io/apimachinery, resource.Quantity: a number, then a decimal unit, a
+    binary unit, `m` for a thousandth, or a decimal exponent. ValueError where it has no such form.
+    """
+    match = re.fullmatch(r"\+?([0-9.]+)([eE][+-]?[0-9]+|[A-Za-z]*)", str(quantity))
+    if not match:
+        raise ValueError(f"{quantity!r} is not a Kubernetes quantity")
+    number, unit = match.groups()
+    if unit == "":
+        return float(number)
+    if unit == "m":
+        return float(number) / 1000
+    if unit in BINARY_UNITS:
+        return float(number) * 1024.0 ** (BINARY_UNITS.index(unit) + 1)
+    if unit in DECIMAL_UNITS:
+        return float(number) * 1000.0 ** (DECIMAL_UNITS.index(unit) + 1)
+    return float(number + unit)
+
+
+def bytes_of(quantity: object) -> int:
+    """Return a Kubernetes quantity in whole bytes, rounded down. ValueError as for `amount`."""
+    return int(amount(quantity))
+
+
+# dsri.image.options
+
+# What OpenShift's restricted-v2 gives a pod: a UID out of the project's range, and group 0.
+ANY_UID = "1000650000:0"
+# CRI-O's default capabilities, which a container that drops none has (cri-o, crio.conf,
+# default_capabilities).
+CRIO_CAPABILITIES = (
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "KILL",
+)
+EVERYBODY_READS = 0o755  # whatever this machine's umask
+
+
+def has_own_user(pod: Object) -> bool:
+    """Tell whether the cluster starts the pod as the image's own user."""
+    return bool(pod.get("serviceAccountName") == "anyuid")
+
+
+def user_options(pod: Object, security: Object) -> list[str]:
+    """Return the options for the user and the capabilities."""
+    if not has_own_user(pod):
+        return ["--user", ANY_UID, "--cap-drop", "ALL"]
+    options = ["--cap-drop", "ALL"]
+    if "ALL" not in security.get("capabilities", {}).get("drop", []):
+        options += [f"--cap-add={capability}" for capability in CRIO_CAPABILITIES]
     return options
 
 
-def image_volumes(about, container):
-    """The options of `docker run` for the image's VOLUMEs, which are writable here and on the cluster folders of the image
-    (cri-o, crio.conf, image_volumes): as read-only as the rest of it."""
-    tops = [mount["mountPath"].rstrip("/") for mount in container.get("volumeMounts", [])]
-    paths = [path.rstrip("/") for path in about["Config"].get("Volumes") or {}] if container.get("securityContext", {}).get("readOnlyRootFilesystem") else []
-    own = [path for path in paths if not any(f"{path}/".startswith(f"{top}/") or f"{top}/".startswith(f"{path}/") for top in tops)]
-    return [word for path in own for word in ("--mount", f"type=volume,destination={path},readonly")]
-
-
-def docker_options(pod, container, objects):
-    """The options of `docker run` that give the container what the cluster will give it."""
+def container_options(pod: Object, container: Object, objects: list[Object]) -> list[str]:
+    """Return the options for what a container is given, but for its volumes."""
     security = container.get("securityContext", {})
-    options = ["--security-opt", "no-new-privileges"] if security.get("allowPrivilegeEscalation") is False else []
-    if pod.get("serviceAccountName") != "anyuid":
-        options += ["--user", ANY_UID, "--cap-drop", "ALL"]
-    else:
-        options += ["--cap-drop", "ALL"]
-        if "ALL" not in security.get("capabilities", {}).get("drop", []):
-            options += [f"--cap-add={capability}" for capability in CRIO]
+    options: list[str] = []
+    if security.get("allowPrivilegeEscalation") is False:
+        options += ["--security-opt", "no-new-privileges"]
+    options += user_options(pod, security)
     # Docker lets anybody take a port below 1024; the cluster's CRI-O does not (cri-o/cri-o#10050).
     options += ["--sysctl", "net.ipv4.ip_unprivileged_port_start=1024"]
     if security.get("readOnlyRootFilesystem"):
@@ -202,366 +572,391 @@ def docker_options(pod, container, objects):
     return options
 
 
-def job_options(pod, container, folder):
-    """The options of `docker run` that make one container the whole Job, with the examples on its storage."""
-    options = ["--env", "JOB_COMPLETION_INDEX=0"]
-    if any(variable["name"] == "JOB_COMPLETIONS" for variable in container.get("env", [])):
-        options += ["--env", "JOB_COMPLETIONS=1"]
-    storage = {v["name"] for v in pod.get("volumes", []) if "persistentVolumeClaim" in v}
+def make_readable(paths: Iterable[Path]) -> None:
+    """Let the container's user read these files and folders."""
+    for path in paths:
+        path.chmod(EVERYBODY_READS)
+
+
+def lay_out(files: dict[str, bytes], top: Path) -> None:
+    """Write files below a folder, as a volume has them."""
+    for name, data in files.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_bytes(data)
+    make_readable([top, *top.rglob("*")])
+
+
+def mounts(pod: Object, container: Object, objects: list[Object], folder: Path) -> list[str]:
+    """Return the options for the container's mounts.
+
+    What the manifests hold is laid out in `folder`; every other volume is empty."""
+    volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
+    options: list[str] = []
     for mount in container.get("volumeMounts", []):
-        if mount["name"] in storage and EXAMPLE.is_dir():
-            for path in sorted(EXAMPLE.iterdir()):
-                if not all(one.stat().st_mode & 0o004 for one in [path, *path.rglob("*")]):
-                    # This machine's umask keeps it from the container's user: a copy that it may read.
-                    path = Path(shutil.copytree(path, Path(folder, path.name)) if path.is_dir() else shutil.copy(path, folder))
-                    for one in [path, *path.rglob("*")]:
-                        one.chmod(0o755)
-                options += ["--volume", f"{path}:{mount['mountPath']}/{path.name}:ro"]
+        volume, where = volumes.get(mount["name"], {}), mount["mountPath"]
+        files = content(volume, objects)
+        if files is None:
+            limit = volume.get("emptyDir", {}).get("sizeLimit")
+            size = f",size={bytes_of(limit)}" if limit else ""
+            options += ["--tmpfs", f"{where}:exec,mode=1777{size}"]
+            continue
+        top = Path(folder, mount["name"])
+        lay_out(files, top)
+        options += ["--volume", f"{top / mount.get('subPath', '')}:{where}:ro"]
     return options
 
 
-class HereOnly(urllib.request.HTTPRedirectHandler):
-    """A redirection to another host is not followed, and is an answer, as the kubelet has it."""
-
-    def redirect_request(self, request, file, code, message, headers, address):
-        same = urllib.parse.urlsplit(address).hostname == urllib.parse.urlsplit(request.full_url).hostname
-        return super().redirect_request(request, file, code, message, headers, address) if same else None
+def overlap(one: str, other: str) -> bool:
+    """Tell whether one path is the other, or is in it."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
-def probe(name, port, check):
-    """None where the probe is content, else what it found. `check` is the manifest's probe of the container `name`, `port` this machine's."""
-    wait = check.get("timeoutSeconds", 1)
-    if "exec" in check:
-        status, said = run("docker", "exec", name, *check["exec"]["command"])
-        return f"its command ended with status {status}: {said.strip()[-300:]}" if status else None
-    if "httpGet" in check:
-        address = f"{check['httpGet'].get('scheme', 'http').lower()}://127.0.0.1:{port}{check['httpGet'].get('path', '/')}"
-        headers = {h["name"]: h["value"] for h in check["httpGet"].get("httpHeaders", [])}
-        anybody = ssl.create_default_context()
-        anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE  # as the kubelet, which knows no certificate of a pod
-        try:
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=anybody), HereOnly)
-            opener.open(urllib.request.Request(address, headers=headers), timeout=wait).close()
+def image_volumes(about: Object, container: Object) -> list[str]:
+    """Return the options for the image's VOLUMEs, which are as read-only as the rest of it.
+
+    Docker makes them writable; on the cluster they are folders of the image (cri-o, crio.conf,
+    image_volumes). `about` is what `docker image inspect` says of the image."""
+    if not container.get("securityContext", {}).get("readOnlyRootFilesystem"):
+        return []
+    mounted = [mount["mountPath"].rstrip("/") for mount in container.get("volumeMounts", [])]
+    options: list[str] = []
+    for path in about["Config"].get("Volumes") or {}:
+        plain = path.rstrip("/")
+        if not any(overlap(plain, one) for one in mounted):
+            options += ["--mount", f"type=volume,destination={plain},readonly"]
+    return options
+
+
+def readable(path: Path, folder: Path) -> Path:
+    """Return an example that the container's user can read: itself, or a copy in `folder`."""
+    everything = [path, *path.rglob("*")]
+    if all(one.stat().st_mode & 0o004 for one in everything):
+        return path
+    copied = shutil.copytree(path, folder / path.name) if path.is_dir() else None
+    copy = Path(copied or shutil.copy(path, folder))
+    make_readable([copy, *copy.rglob("*")])
+    return copy
+
+
+def job_options(subject: Subject, examples: Path, folder: Path) -> list[str]:
+    """Return the options that make one container the whole Job, with `examples` on its storage."""
+    container = subject.container
+    options = ["--env", "JOB_COMPLETION_INDEX=0"]
+    if any(variable["name"] == "JOB_COMPLETIONS" for variable in container.get("env", [])):
+        options += ["--env", "JOB_COMPLETIONS=1"]
+    volumes = subject.pod.get("volumes", [])
+    storage = {volume["name"] for volume in volumes if "persistentVolumeClaim" in volume}
+    for mount in container.get("volumeMounts", []):
+        if mount["name"] not in storage or not examples.is_dir():
+            continue
+        for path in sorted(examples.iterdir()):
+            source = readable(path, folder)
+            options += ["--volume", f"{source}:{mount['mountPath']}/{path.name}:ro"]
+    return options
+
+
+# dsri.image.probe
+
+FIRST_ERROR = 400  # status of HTTP
+
+
+class SameHostOnly(urllib.request.HTTPRedirectHandler):
+    """Takes a redirection to another host for an answer, as the kubelet does."""
+
+    def redirect_request(
+        self,
+        request: urllib.request.Request,
+        *rest: Any,  # file, code, message, headers, address: as urllib passes them
+    ) -> urllib.request.Request | None:
+        """Return the request to follow, or None."""
+        wanted = urllib.parse.urlsplit(rest[-1]).hostname
+        if wanted != urllib.parse.urlsplit(request.full_url).hostname:
             return None
-        except urllib.error.HTTPError as error:
-            return f"status {error.code}" if error.code >= 400 or "infinite loop" in str(error) else None
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            return f"no answer ({error})"
-    with socket.socket() as s:
-        s.settimeout(wait)
+        return super().redirect_request(request, *rest)
+
+
+def command_fails(name: str, command: list[str]) -> str | None:
+    """Return what a command in the container said when it failed; None where it did not."""
+    done = run("docker", "exec", name, *command, merged=True)
+    if not done.status:
+        return None
+    return f"its command ended with status {done.status}: {done.output.strip()[-300:]}"
+
+
+def http_fails(port: int, check: Object, seconds: float) -> str | None:
+    """Return how an HTTP probe failed; None where it passed."""
+    scheme, path = check.get("scheme", "http").lower(), check.get("path", "/")
+    headers = {h["name"]: h["value"] for h in check.get("httpHeaders", [])}
+    request = urllib.request.Request(f"{scheme}://127.0.0.1:{port}{path}", headers=headers)
+    # The kubelet knows no certificate of a pod, either.
+    anybody = ssl.create_default_context()
+    anybody.check_hostname = False
+    anybody.verify_mode = ssl.CERT_NONE
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=anybody),
+        SameHostOnly,
+    )
+    try:
+        opener.open(request, timeout=seconds).close()
+    except urllib.error.HTTPError as error:
+        failed = error.code >= FIRST_ERROR or "infinite loop" in str(error)
+        return f"status {error.code}" if failed else None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return f"no answer ({error})"
+    return None
+
+
+def connection_fails(port: int, seconds: float) -> str | None:
+    """Return how a TCP probe failed; None where it passed."""
+    with socket.socket() as connection:
+        connection.settimeout(seconds)
         try:
-            s.connect(("127.0.0.1", port))
-            # Docker's proxy takes every connection and closes it at once where nothing listens behind it.
-            s.settimeout(1)
-            return None if s.recv(1) else "closed at once"
+            connection.connect(("127.0.0.1", port))
+            # Docker's proxy takes every connection, and closes it at once where nothing listens.
+            connection.settimeout(1)
+            return None if connection.recv(1) else "closed at once"
         except socket.timeout:
             return None
         except OSError as error:
             return f"no answer ({error})"
 
 
-def listening(name):
-    """The addresses that the container listens on, from its /proc/net; empty where neither the image has a `cat` nor this
-    machine sees its process."""
-    found, (status, text) = set(), run("docker", "exec", name, "cat", "/proc/net/tcp", "/proc/net/tcp6")
-    if status:
-        process, _, number = run("docker", "inspect", "--format", "/proc/{{.State.Pid}} {{.Id}}", name)[1].strip().partition(" ")
-        try:
-            # Where Docker has a machine of its own, that number is another process's here.
-            if number and number in Path(process, "cgroup").read_text():
-                text = "".join(Path(process, "net", table).read_text() for table in ("tcp", "tcp6"))
-        except OSError:
-            pass
-    for line in text.splitlines():
-        fields = line.split()
-        if len(fields) > 3 and fields[3] == "0A":
-            address, _, port = fields[1].partition(":")
-            local = address in ("0100007F", "00000000000000000000000001000000")
-            found.add((int(port, 16), local))
-    return found
+def probe(name: str, port: int, check: Object) -> str | None:
+    """Return how a probe failed; None where it passed.
+
+    `check` is the manifest's probe, `name` the container, `port` this machine's port."""
+    seconds = check.get("timeoutSeconds", 1)
+    if "exec" in check:
+        return command_fails(name, check["exec"]["command"])
+    if "httpGet" in check:
+        return http_fails(port, check["httpGet"], seconds)
+    return connection_fails(port, seconds)
 
 
-# What the log says → the rule that was broken, and the cure; the first that fits is said.
-SIGNS = [
-    (r"no space left|ENOSPC|errno 28", "It writes more to /tmp, or to another emptyDir, than that may hold; the cluster ends such a pod.\nCure: write to the storage, or raise sizeLimit in openshift/."),
-    (r"read-only file system|EROFS|errno 30|unable to open database file|readonly database", "It writes to its own file system, which is read-only on the cluster.\nCure: write to /tmp, or to the storage's folder; set HOME and the caches of your tools to a place below /tmp."),
-    (r"(bind|listen|\bport\b|createTcp|connection to \()[^\n]*(permission denied|EACCES)|\.bind\(([^\n]*\n){1,2}[^\n]*permission denied|permission denied[^\n]*(bind|:80\b)", "It listens on a port below 1024, which only root may.\nCure: let it listen on 8080 or above."),
-    (r"must be run as root|(need|require)s? root|not root|run (it |this )?as root|operation not permitted|EPERM|setuid|setgid|chown", "It needs root; the cluster starts it as a random user of group 0, without capabilities.\nCure: leave out what needs root (chown, su, gosu, a port below 1024), or deploy with the service account anyuid."),
-    (r"permission denied|EACCES|PermissionError|AccessDenied|errno 13|cannot (open|create|write)", "It reads or writes what a random user of group 0 may not.\nCure, in the Dockerfile: RUN chgrp -R 0 DIR && chmod -R g=u DIR"),
-    (r"exec format error", "It was built for another processor.\nCure: docker build --platform linux/amd64"),
-    (r"getpw|get_passwd|no username set|uid not found|user (exists )?for (uid|user id)|name for user id", "It asks for the name of its user; a random one has none.\nCure, in the Dockerfile: ENV USER=app LOGNAME=app HOME=/tmp, where that is enough for what asks (the log says who)."),
-    (r"connection refused|ECONNREFUSED|name or service not known|name resolution|(translate|resolve) host|getaddrinfo|UnknownHost|no such host", "It needs another service, such as a database, at its start, which is not there where the image is tried.\nCure: let it start without, and connect when it is asked something."),
-    (r"no such file or directory|not found", "The command, or a file that it needs, is not in the image (or has Windows line ends)."),
-]
+# dsri.image.trial
+
+DEADLINE = 120  # seconds, where the manifest's startup probe does not say
+PATIENCE = 20  # seconds in which a path may answer with a client's error, as the start goes on
+NOT_STARTED = {"Running": False, "ExitCode": "125 of Docker"}
 
 
-def rule(log):
-    """The rule that was broken, as the log has it, and the cure; "" where it says none."""
-    return next((cure for sign, cure in SIGNS if re.search(sign, log, re.IGNORECASE)), "")
+@dataclass
+class Trial:
+    """An image, and how it is started."""
+
+    image: str
+    subject: Subject
+    options: list[str]
+    unknown: list[str]  # names of variables that only the cluster sets
+    user: str
+    name: str = field(default_factory=lambda: f"image-test-{os.getpid()}-{time.monotonic_ns()}")
+
+    def start(self, *more: str) -> str | None:
+        """Start the container; return what Docker said where it could not be started."""
+        options = [*more, *self.options]
+        container = self.subject.container
+        words = [*container.get("command", [])[1:], *container.get("args", [])]
+        command = ["docker", "run", "--detach", "--name", self.name, *options, self.image, *words]
+        done = run(*command, merged=True)
+        if done.status:
+            return done.output
+        print(f"docker run {' '.join(options)} {self.image}")
+        return None
+
+    def state(self) -> Object:
+        """Return the container's state, as Docker has it."""
+        state: Object = json.loads(run("docker", "inspect", self.name).output)[0]["State"]
+        return state
+
+    def log(self) -> str:
+        """Return the end of the container's log."""
+        return run("docker", "logs", "--tail", "200", self.name, merged=True).output
+
+    def remove(self) -> None:
+        """Remove the container and its volumes."""
+        run("docker", "rm", "--force", "--volumes", self.name)
+
+    def local_port(self, port: int) -> int | None:
+        """Return this machine's port that leads to the container's; None until there is one."""
+        said = run("docker", "port", self.name, f"{port}/tcp").output
+        number = said.rpartition(":")[2].strip()
+        return int(number) if number.isdigit() else None
 
 
-def why_it_ended(state, log, file, then, unknown):
-    """The rule that was most likely broken by what ended by itself, and the cure, in words."""
-    if state.get("OOMKilled"):
-        return f"It was ended for using more memory than its limit.\nCure: raise resources.limits.memory in openshift/{file}."
-    extra = f"\nThese come from the cluster and are not set here: {', '.join(unknown)}." if unknown else ""
-    return rule(log) or f"It ended by itself with status {state['ExitCode']}; {then}. Its log says why.{extra}"
-
-
-def why(name, state, log, check, port, last, unknown):
-    """The rule that was most likely broken, and the cure, in words."""
-    if not state["Running"]:
-        return why_it_ended(state, log, "deployment.yaml", "on the cluster it would be started again and again", unknown)
-    if last and last.startswith("its command"):
-        return f"The readiness probe is not content: {last}.\nCure: correct that command, in openshift/deployment.yaml, or what it looks at."
-    open_ports = listening(name)
-    if (port, True) in open_ports and (port, False) not in open_ports:
-        return f"It listens on 127.0.0.1:{port} only, which nothing outside the container reaches.\nCure: listen on 0.0.0.0."
-    others = sorted({p for p, _ in open_ports})
-    if open_ports and port not in others:
-        return f"It listens on {', '.join(map(str, others))}, not on {port}.\nCure: let it listen on $PORT ({port}), or name its port in openshift/deployment.yaml (containerPort and PORT)."
-    if last and last.startswith("status"):
-        return f"The readiness probe's path {check['httpGet'].get('path', '/')} answers {last}.\nCure: answer 200 there, or name another path in openshift/deployment.yaml."
-    return rule(log) or f"Nothing answers on port {port} ({last}).\nCure: listen on 0.0.0.0:{port}."
-
-
-def test(image):
-    """Start `image` as openshift/ says the cluster will; its failure is said in words."""
-    objects = manifests()
-    item, pod, container = workload(objects, image)
-    status, text = run("docker", "image", "inspect", image)
-    if status:
-        stop(f"There is no image {image} here: docker build -t {image} ." if re.search("(?i)no such image|image not known", text) else text.strip("[] \n"), 2)
-    about = json.loads(text)[0]
-    if (about["Os"], about["Architecture"]) != ("linux", "amd64"):
-        stop(f"FAILED: the image is for {about['Os']}/{about['Architecture']}, the cluster for linux/amd64.\nCure: docker build --platform linux/amd64")
-    known, unknown = environment(container, objects)
-    container = {**container, **{key: [filled_in(word, known) for word in container[key]] for key in ("command", "args") if key in container}}
-    if unknown:
-        print(f"Not set here, as only the cluster knows it: {', '.join(unknown)}")
-    if len(pod["containers"]) > 1 or "initContainers" in pod:
-        print(f"Not run here: {', '.join(c['name'] for c in [*pod.get('initContainers', []), *pod['containers']] if c['name'] != container['name'])}")
-    options, user = docker_options(pod, container, objects), "the image’s own user" if pod.get("serviceAccountName") == "anyuid" else "user " + ANY_UID
-    with tempfile.TemporaryDirectory() as folder:
-        options += mounts(pod, container, objects, folder) + image_volumes(about, container) + (job_options(pod, container, folder) if item["kind"] == "CronJob" else [])
-        (test_job if item["kind"] == "CronJob" else test_service)(image, container, options, unknown, user)
-
-
-def start(options, image, container):
-    """(the container's name, whether it could be started, what Docker said) of `docker run --detach`."""
-    name = f"image-test-{os.getpid()}-{time.monotonic_ns()}"
-    status, said = run("docker", "run", "--detach", "--name", name, *options, image, *container.get("command", [])[1:], *container.get("args", []))
-    if not status:
-        print("docker run %s %s" % (" ".join(options), image))
-    return name, not status, said
-
-
-def state_of(name):
-    return json.loads(run("docker", "inspect", name)[1])[0]["State"]
-
-
-def fail(log, reason):
-    print("--- the container's log ---\n" + log + "\n---")
+def fail(log: str, reason: str) -> NoReturn:
+    """Show the log, say the reason, and end."""
+    print(f"--- the container's log ---\n{log}\n---")
     stop("FAILED: " + reason)
 
 
-def test_job(image, container, options, unknown, user):
-    """One pod in place of all: it has to end with status 0."""
-    name, started, log = start(options, image, container)
-    try:
-        state, begin = {"Running": False, "ExitCode": "125 of Docker"}, time.monotonic()
-        if started:
-            state = state_of(name)
-            while state["Running"] and time.monotonic() < begin + DEADLINE:
-                time.sleep(0.3)
-                state = state_of(name)
-            log = run("docker", "logs", "--tail", "200", name)[1]
-        if state["Running"]:
-            fail(log, f"It did not end within {DEADLINE} seconds.\nCure: keep example/ small; it is there to show that the image can work.")
-        if state["ExitCode"] != 0:
-            fail(log, why_it_ended(state, log, "cronjob.yaml", "a run that ends with another status than 0 has failed", unknown))
-        print(f"passed: ended with status 0 as {user}; the end of its log:\n" + "\n".join(log.splitlines()[-3:]))
-    finally:
-        run("docker", "rm", "--force", "--volumes", name)
+def inspect(image: str) -> Object:
+    """Return what Docker knows of an image; ends where it has none, or one for another machine."""
+    done = run("docker", "image", "inspect", image, merged=True)
+    if done.status == NOT_THERE:
+        stop("docker is not installed; this needs it.", NOT_TRIED)
+    if done.status and re.search("(?i)no such image|image not known", done.output):
+        stop(f"There is no image {image} here: docker build -t {image} .", NOT_TRIED)
+    if done.status:
+        stop(done.output.strip("[] \n"), NOT_TRIED)
+    about: Object = json.loads(done.output)[0]
+    if (about["Os"], about["Architecture"]) != ("linux", "amd64"):
+        stop(
+            f"FAILED: the image is for {about['Os']}/{about['Architecture']}, the cluster for "
+            "linux/amd64.\nFix: docker build --platform linux/amd64"
+        )
+    return about
 
 
-def test_service(image, container, options, unknown, user):
-    """The image's readiness probe has to be content."""
-    ports = {p.get("name"): p["containerPort"] for p in container.get("ports", [])}
-    check = container.get("readinessProbe") or {"tcpSocket": {"port": next(iter(ports.values()), 8080)}}
-    wanted = (check.get("httpGet") or check.get("tcpSocket") or check.get("grpc") or {"port": next(iter(ports.values()), 8080)})["port"]
-    port = ports.get(wanted, wanted)
-    if "grpc" in check:
-        print("The readiness probe is grpc; here it is only seen whether something listens.")
-    started = container.get("startupProbe", {})
-    seconds = started.get("periodSeconds", 10) * started["failureThreshold"] if "failureThreshold" in started else DEADLINE
-    name, is_started, log = start(["--publish", f"127.0.0.1::{port}", *options], image, container)
-    try:
-        last, state = None, {"Running": False, "ExitCode": "125 of Docker"}
-        if is_started:
-            end = time.monotonic() + seconds
-            last = "not asked"
-            while last and time.monotonic() < end:
-                state = state_of(name)
-                if not state["Running"]:
-                    break
-                bound = run("docker", "port", name, f"{port}/tcp")[1].rpartition(":")[2].strip()
-                last = probe(name, int(bound), check) if bound.isdigit() else "no port"
-                # A path that answers wrongly while the start goes on may come; one that does so for long will not.
-                if last and last.startswith("status 4") and time.monotonic() > end - seconds + 20:
-                    break
-                time.sleep(0.3 if last else 0)
-            state = state_of(name)
-            log = run("docker", "logs", "--tail", "200", name)[1]
-        if last is None and state["Running"]:
-            print(f"passed: ready on port {port} as {user}")
-            # That a port is open says little. What the page there answers decides nothing, but is seen here first.
-            page = probe(name, int(bound), {"httpGet": {"path": "/"}, "timeoutSeconds": 5}) if "tcpSocket" in check else None
-            if page and page.startswith("status 5"):
-                log = run("docker", "logs", "--tail", "200", name)[1]
-                print(f"--- the container's log ---\n{log}\n---\nBut / answers {page}. {rule(log)}")
-            return
-        fail(log, why(name, state, log, check, port, last, unknown))
-    finally:
-        run("docker", "rm", "--force", "--volumes", name)
+def with_variables(subject: Subject, known: dict[str, str]) -> Subject:
+    """Return the same, with the variables in the container's command filled in."""
+    container = dict(subject.container)
+    for key in ("command", "args"):
+        if key in container:
+            container[key] = [filled_in(word, known) for word in container[key]]
+    return Subject(subject.workload, subject.pod, container)
 
 
-def rollout(image):
-    """Print the commands that bring `image` to the project and the Deployments and CronJobs in openshift/ that run it."""
-    objects = manifests()
-    own, _, container = workload(objects, image)
-    name, project = own["metadata"]["name"], own["metadata"].get("namespace")
-    oc = f"oc -n {project}" if project else "oc"
-    for item, pod in pods(objects):
-        names = [c["name"] for c in [*pod.get("initContainers", []), *pod["containers"]] if is_of(c, image)]
-        if names or item is own:
-            print(f"{oc} set image {item['kind'].lower()}/{item['metadata']['name']} " + " ".join(f"{one}={image}" for one in names or [container["name"]]))
-    if own["kind"] == "CronJob":
-        # A name that is the same in every shell; the second time, a person gives another one.
-        print(f"{oc} create job {name}-{re.sub('[^a-z0-9]+', '-', image.rpartition(':')[2].lower())[:8].strip('-')} --from=cronjob/{name}")
+def say_what_is_left_out(subject: Subject, unknown: list[str]) -> None:
+    """Print what the cluster will start or set, and this trial does not."""
+    if unknown:
+        print(f"Not set here, as only the cluster knows it: {', '.join(unknown)}")
+    containers = [*subject.pod.get("initContainers", []), *subject.pod["containers"]]
+    own = subject.container["name"]
+    others = [one["name"] for one in containers if one["name"] != own]
+    if others:
+        print(f"Not run here: {', '.join(others)}")
 
 
-def instructions(text):
-    """(the header's directives, [(INSTRUCTION, the rest of it)]) of a Dockerfile, as BuildKit reads it."""
-    lines, directives = text.lstrip("\ufeff").replace("\r\n", "\n").split("\n"), {}
-    while lines and re.match(r"#\s*(syntax|escape|check)\s*=", lines[0], re.IGNORECASE):
-        key, _, given = lines.pop(0).lstrip("#").partition("=")
-        directives[key.strip().lower()] = given.strip()
-    goes_on, found, joined = re.escape(directives.get("escape", "\\")) + r"[ \t]*$", [], ""
-    while lines:
-        line = lines.pop(0)
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        joined += re.sub(goes_on, " ", line)
-        if (re.search(goes_on, line) and lines) or not joined.strip():
-            continue
-        name, *rest = joined.split(None, 1)
-        found.append((name.upper(), (rest or [""])[0].strip()))
-        if found[-1][0] in ("RUN", "COPY", "ADD"):
-            for tabs, _, word in re.findall(r"(?:^|\s)\d*<<(-?)([\"']?)(\w+)\2", joined):
-                ends = [n for n, other in enumerate(lines) if (other.lstrip("\t") if tabs else other) == word]
-                del lines[:ends[0] + 1 if ends else 0]
-        joined = ""
-    return directives, found
+def test(image: str, folder: Path) -> None:
+    """Start `image` as the manifests in `folder` say; ends with status 1 where it does not work.
+
+    A service has to pass its readiness probe, a job to end with status 0 on what the folder
+    `example` beside the manifests holds."""
+    objects = manifests(folder)
+    found = subject_of(objects, image)
+    about = inspect(image)
+    known, unknown = environment(found.container, objects)
+    subject = with_variables(found, known)
+    say_what_is_left_out(subject, unknown)
+    user = "the image’s own user" if has_own_user(subject.pod) else f"user {ANY_UID}"
+    options = container_options(subject.pod, subject.container, objects)
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        options += mounts(subject.pod, subject.container, objects, place)
+        options += image_volumes(about, subject.container)
+        if subject.is_job:
+            options += job_options(subject, folder.parent / "example", place)
+        trial = Trial(image, subject, options, unknown, user)
+        try:
+            test_job(trial) if subject.is_job else test_service(trial)
+        finally:
+            trial.remove()
 
 
-def findings(text, port, anyuid=False):
-    """What in a Dockerfile's text would not run on the cluster, there under an account of that kind: a list of (what, cure)."""
-    (directives, lines), found = instructions(text), []
-    # What BuildKit sets by itself; with what the file sets itself, it is all that the workflow's build knows.
-    known = {"TARGETPLATFORM": "linux/amd64", "TARGETOS": "linux", "TARGETARCH": "amd64", "BUILDPLATFORM": "linux/amd64", "BUILDOS": "linux", "BUILDARCH": "amd64"}
-    stage, stages, needs, pulls, user, exposed = "", {}, {"": []}, [], "", []
-    if dockerhub(directives.get("syntax", "")):
-        found.append((f"its syntax line is pulled from DockerHub ({directives['syntax']})", "leave the line out; the builder has a frontend of its own"))
+def test_job(trial: Trial) -> None:
+    """Let one pod do the whole job: it has to end with status 0."""
+    said = trial.start()
+    if said is not None:
+        fail(said, why_it_ended(NOT_STARTED, said, True, trial.unknown))
+    begin = time.monotonic()
+    state = trial.state()
+    while state["Running"] and time.monotonic() < begin + DEADLINE:
+        time.sleep(0.3)
+        state = trial.state()
+    log = trial.log()
+    if state["Running"]:
+        fail(
+            log,
+            f"It did not end within {DEADLINE} seconds.\n"
+            "Fix: keep example/ small; it is there to show that the image can work.",
+        )
+    if state["ExitCode"] != 0:
+        fail(log, why_it_ended(state, log, True, trial.unknown))
+    end_of_log = "\n".join(log.splitlines()[-3:])
+    print(f"passed: ended with status 0 as {trial.user}; the end of its log:\n{end_of_log}")
 
-    def value(word):
-        def filled_in(match):
-            set_to = known.get(match[1] or match[2])
-            if match[3]:
-                return (set_to or match[4]) if match[3] == "-" else (set_to and match[4] or "")
-            return match[0] if set_to is None else set_to
 
-        return re.sub(r"\$(?:(\w+)|\{(\w+)(?::?([-+])([^}]*))?\})", filled_in, word).replace('"', "").replace("'", "")
+def readiness(container: Object) -> tuple[Object, int]:
+    """Return (the probe that decides, the container's port that it asks).
 
-    def pulled(image):
-        return dockerhub(value(image)) and not value(image).isdigit() and value(image).lower() not in stages
+    Without a readiness probe, it is whether something listens on the first port."""
+    ports = {port.get("name"): port["containerPort"] for port in container.get("ports", [])}
+    first = next(iter(ports.values()), 8080)
+    check = container.get("readinessProbe") or {"tcpSocket": {"port": first}}
+    asked = check.get("httpGet") or check.get("tcpSocket") or check.get("grpc") or {"port": first}
+    return check, ports.get(asked["port"], asked["port"])
 
-    for instruction, rest in lines:
-        words = rest.split()
-        if instruction == "ENV" and words and "=" not in words[0]:
-            known[words[0]] = value(" ".join(words[1:]))
-        elif instruction in ("ARG", "ENV"):
-            known.update((key, value(given)) for key, equals, given in (word.partition("=") for word in words) if equals)
-        elif instruction == "FROM":
-            words = [word for word in words if not word.startswith("--")] or [""]
-            stage = value(words[2]).lower() if len(words) > 2 else str(len(stages))
-            if pulled(words[0]):
-                official = re.fullmatch(r"(?:[\w.-]*docker\.io/)?(?:library/)?([\w.-]+(?:[:@]\S+)?)", value(words[0]))  # AWS has copies of these
-                copy = f" (public.ecr.aws/docker/library/{official[1]} is its copy)" if official else ""
-                pulls.append((f"FROM {value(words[0])} is pulled from DockerHub", "take the image from ghcr.io, quay.io or registry.access.redhat.com" + copy, stage))
-            # A stage begins with what the one that it is made from has said.
-            user, exposed = stages.get(value(words[0]).lower(), ("", []))
-            needs[stage] = [value(words[0]).lower()]
-        elif instruction in ("COPY", "RUN"):
-            option = r"--from=(\S+)" if instruction == "COPY" else r"--mount=(?:\S*,)?from=([^\s,]+)"
-            images = re.findall(option, rest)
-            needs[stage] += [dict(enumerate(stages)).get(int(one), "") if one.isdigit() else one for one in (value(image).lower() for image in images)]
-            for image in filter(pulled, images):
-                pulls.append((f"{instruction} {'--from' if instruction == 'COPY' else '--mount=from'}={image} is pulled from DockerHub", "take it from an image in another registry", stage))
-        elif instruction == "USER" and words:
-            user = value(words[0])
-        elif instruction == "EXPOSE":
-            exposed = exposed + [value(word) for word in words]
-        if instruction in ("FROM", "USER", "EXPOSE") and (stages or instruction == "FROM"):
-            stages[stage] = (user, exposed)
-    # Only what the last stage, or the one named test, takes something from is built.
-    built, more = set(), [stage, "test"]
-    while more:
-        one = more.pop()
-        more += needs.get(one, []) if one not in built else []
-        built.add(one)
-    found += dict.fromkeys((what, cure) for what, cure, where in pulls if where in built)
-    # A variable of that name is set by the base image, to a number.
-    if not anyuid and not re.fullmatch(r"[1-9]\d*(:.+)?|\$\{?\w*UID\}?(:.+)?", user):
-        what = "its last stage has no numeric USER" + (f" ({user})" if user else "")
-        found.append(("its last stage runs as root (USER 0)" if user.partition(":")[0] == "0" else what, "add the line USER 1001:0 before CMD"))
-    ranges = [re.fullmatch(r"(\d+)(?:-(\d+))?(?:/tcp)?", word, re.IGNORECASE) for word in exposed]
-    if port and not any(m and int(m[1]) <= int(port) <= int(m[2] or m[1]) for m in ranges):
-        but = ", ".join(sorted({re.sub("(?i)/tcp$", "", word) for word in exposed}))
-        low = any(m and int(m[1]) < 1024 for m in ranges)
-        found.append((f"it has no EXPOSE {port}" + (f" (but {but})" if exposed else ""), f"let the application listen on {port} and add EXPOSE {port}" + ("" if low else ", or generate with the port it has")))
+
+def time_to_start(container: Object) -> float:
+    """Return the seconds that the manifest's startup probe gives, else DEADLINE."""
+    startup = container.get("startupProbe", {})
+    if "failureThreshold" not in startup:
+        return DEADLINE
+    return float(startup.get("periodSeconds", 10) * startup["failureThreshold"])
+
+
+def wait_until_ready(trial: Trial, check: Object, port: int, seconds: float) -> str | None:
+    """Ask the probe until it passes, the container ends, or the time is over.
+
+    Return what the probe found last; None where it passed."""
+    begin = time.monotonic()
+    found: str | None = "not asked"
+    while found and time.monotonic() < begin + seconds and trial.state()["Running"]:
+        bound = trial.local_port(port)
+        found = "no port" if bound is None else probe(trial.name, bound, check)
+        # A path that answers wrongly may come; one that does so for long will not.
+        if found and found.startswith("status 4") and time.monotonic() > begin + PATIENCE:
+            break
+        if found:
+            time.sleep(0.3)
     return found
 
 
-def dockerhub(image):
-    """Whether an image's name is one that DockerHub answers for: no registry's host before the first slash."""
-    host, slash, _ = image.partition("/")
-    if image in ("scratch", "") or image[0] in "$/":
-        return False
-    # Its own hosts, by which an image may name it: these are known to be warned of, nothing is pulled from there.
-    return not slash or not re.search(r"[.:]|^localhost$", host) or host in ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
+def test_service(trial: Trial) -> None:
+    """Start a service: its readiness probe has to pass."""
+    container = trial.subject.container
+    check, port = readiness(container)
+    if "grpc" in check:
+        print("The readiness probe is grpc; here it is only seen whether something listens.")
+    said = trial.start("--publish", f"127.0.0.1::{port}")
+    if said is not None:
+        fail(said, why_it_ended(NOT_STARTED, said, False, trial.unknown))
+    found = wait_until_ready(trial, check, port, time_to_start(container))
+    state = trial.state()
+    if not state["Running"]:
+        log = trial.log()
+        fail(log, why_it_ended(state, log, False, trial.unknown))
+    if found is not None:
+        log = trial.log()
+        fail(log, why_no_answer(trial.name, log, check, port, found))
+    print(f"passed: ready on port {port} as {trial.user}")
+    if "tcpSocket" in check:
+        say_what_the_page_answers(trial, port)
 
 
-def main(arguments):
-    commands = {"test": (test, (1,)), "rollout": (rollout, (1,)), "dockerfile": (dockerfile, (1, 2))}
-    command, counts = commands.get(arguments[0] if arguments else "", (None, ()))
-    if len(arguments) - 1 not in counts:
-        stop(__doc__.strip(), 2)
-    command(*arguments[1:])
+def say_what_the_page_answers(trial: Trial, port: int) -> None:
+    """Print a server error of the page /, which decides nothing, but is seen here first."""
+    bound = trial.local_port(port)
+    if bound is None:
+        return
+    page = probe(trial.name, bound, {"httpGet": {"path": "/"}, "timeoutSeconds": 5})
+    if page and page.startswith("status 5"):
+        log = trial.log()
+        print(f"--- the container's log ---\n{log}\n---\nBut / answers {page}. {rule(log)}")
 
 
-def dockerfile(path, port=None):
-    """Print what in the Dockerfile at `path` would not run on the cluster, for an application that listens on `port`."""
-    if port and not port.isdigit():
-        stop(f"{port} is no port.", 2)
-    try:
-        found = findings(Path(path).read_text(encoding="utf-8", errors="replace"), port)
-    except OSError as error:
-        stop(f"{path} cannot be read: {error.strerror}", 2)
-    for what, cure in found:
-        print(f"{what}\n  cure: {cure}")
-    raise SystemExit(1 if found else 0)
+# dsri.image.script
+
+COMMANDS = {"test": test, "rollout": rollout}
+
+
+def main(words: list[str], folder: Path, usage: str) -> None:
+    """Run the command that `words` name on the manifests in `folder`."""
+    if len(words) != 2 or words[0] not in COMMANDS:
+        stop(usage.strip(), NOT_TRIED)
+    COMMANDS[words[0]](words[1], folder)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], Path(__file__).resolve().parent, __doc__)

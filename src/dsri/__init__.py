@@ -1,0 +1,1 @@
+"""The command `dsri`, and the rules that it shares with the template."""

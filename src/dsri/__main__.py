@@ -1,0 +1,5 @@
+"""Lets `python -m dsri` run the command."""
+
+from dsri.cli import main
+
+raise SystemExit(main())

@@ -1,1 +1,0 @@
-"""Says what is wrong with an application on DSRI, why, and the command that mends it. It changes nothing."""

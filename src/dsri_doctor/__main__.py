@@ -1,3 +1,0 @@
-from dsri_doctor.cli import main
-
-raise SystemExit(main())
