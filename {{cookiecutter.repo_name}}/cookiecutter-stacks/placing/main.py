@@ -45,11 +45,9 @@ def place_and_print(project: Project) -> None:
     shell = Shell.here()
     steps = printed_steps(templates, shell, repository, placed.added)
     staging.remove()
-    said = [
-        *said_of_files(repository, placed),
-        *said_of_dockerfile(project, placed, refused),
-        *([] if origin or project.is_cruft else said_of_updates()),
-    ]
+    said = said_of_files(repository, placed) + said_of_dockerfile(project, placed, refused)
+    if not origin and not project.is_cruft:
+        said += said_of_updates()
     show("\n".join([*said, steps]), shell)
 
 
