@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from conftest import TEMPLATE, need, run, until
@@ -15,8 +16,8 @@ from test_refusals import CASES
 from trials import PROJECT, READ, USER, oc
 
 sys.path.insert(0, str(TEMPLATE / "src"))
-from dsri.doctor.findings import findings  # noqa: E402
 from dsri.doctor.cluster import Cluster  # noqa: E402
+from dsri.doctor.findings import findings  # noqa: E402
 from dsri.doctor.gathering import LISTS, Question, gather  # noqa: E402
 
 VERDICTS = {
@@ -318,7 +319,7 @@ def test_it_changes_nothing(trials):
         assert may("secrets") == "no"
         config = trials.folder / "looker"
         config.write_text(
-            re.sub(r"token: [^}\s]*", f"token: {token}", open(os.environ["KUBECONFIG"]).read())
+            re.sub(r"token: [^}\s]*", f"token: {token}", Path(os.environ["KUBECONFIG"]).read_text())
         )
         done, _ = doctor(
             trials,
