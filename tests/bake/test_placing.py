@@ -67,10 +67,10 @@ def test_answers_are_never_rendered(staged):
 
 
 def test_a_name_that_is_not_there_writes_nothing(staged):
-    staged(every__a_j2="{{ today }}", every__b_j2="{{ cookiecutter.descriptoin }}")
+    staged(every__a_j2="{{ cookiecutter.stack }}", every__b_j2="{{ cookiecutter.descriptoin }}")
     with pytest.raises(jinja2.UndefinedError, match="descriptoin"):
         fill_in(chosen(["every"]), environment(project()))
-    assert Path(FOLDER, "every", "a.j2").read_text(encoding="utf-8") == "{{ today }}"
+    assert Path(FOLDER, "every", "a.j2").read_text(encoding="utf-8") == "{{ cookiecutter.stack }}"
 
 
 @pytest.mark.parametrize(

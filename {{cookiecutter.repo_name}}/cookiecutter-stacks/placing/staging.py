@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -55,7 +54,7 @@ def environment(project: Project, folder: str = FOLDER) -> Environment:
         autoescape=False,  # noqa: S701 - no HTML is made from the answers
         optimized=False,  # each file is rendered once: optimising takes longer than it saves
     )
-    made.globals.update(cookiecutter=project.context, today=datetime.now(timezone.utc).date())
+    made.globals.update(cookiecutter=project.context)
     return made
 
 
