@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from pathlib import Path
@@ -205,8 +205,8 @@ def printed_commands(text: str) -> dict[str, list[str]]:
 
     `text` is all that the terminal got; the steps follow the last question.
     """
-    plain = re.sub(rf"{COLOUR_CODE}|\r", "", text)
-    after_questions = plain.split(LAST_QUESTION)[1]
+    without_codes = re.sub(rf"{COLOUR_CODE}|\r", "", text)
+    after_questions = without_codes.split(LAST_QUESTION)[1]
     steps = re.findall(r"(?m)^(\d)\. (.*(?:\n(?!\d\. ).*)*)", after_questions)
     return {number: re.findall(r"(?m)(?:^    .*\n?)+", step) for number, step in steps}
 
@@ -295,6 +295,11 @@ class Cell(NamedTuple):
 
     sign: str
     style: str
+
+
+def plain(cells: Iterable[Cell]) -> str:
+    """Return the signs of some cells."""
+    return "".join(cell.sign for cell in cells)
 
 
 class Screen:
@@ -401,7 +406,7 @@ def line_of(cells: list[Cell], row: int) -> str:
     """
     out, start = "", 0
     for style, run_of_cells in groupby(cells, key=lambda cell: cell.style):
-        text = "".join(cell.sign for cell in run_of_cells)
+        text = plain(run_of_cells)
         out += text_of(text, style, start, row)
         start += len(text)
     return out
@@ -509,7 +514,7 @@ def transcript(got: list[Printed]) -> str:
     """Return the session as plain text, whose lines end where the programs ended them."""
     screen = Screen(None)
     screen.feed("".join(printed.text for printed in got))
-    lines = ["".join(cell.sign for cell in cells).rstrip() for cells in screen.lines]
+    lines = [plain(cells).rstrip() for cells in screen.lines]
     return "\n".join(lines).strip("$\n ") + "\n"
 
 
