@@ -1,11 +1,15 @@
-"""How many items a second the batch-job stack does with 1, 2 and 4 pods, on the cluster of KUBECONFIG.
+"""How many items a second the batch-job stack does with 1, 2 and 4 pods.
 
     GHCR_USER=… GHCR_TOKEN=… python benchmarks/batch.py PROJECT [ITEMS [SECONDS_AN_ITEM]]
 
-An item sleeps, so that a small machine's processors are not what is measured. The project has the pull secret already.
-Baseline, 2026-11, one node of 2 cores, 120 items of 1 s in 8 shares, each share's start and end included:
-0.79 items a second with 1 pod, 1.51 with 2, 2.88 with 4.
+It runs on the cluster of KUBECONFIG, in a project that has the pull secret already. An item sleeps,
+so that a small machine's processors are not what is measured.
+
+Baseline, 2026-11, one node of 2 cores, 120 items of 1 s in 8 shares, each share's start and end
+included: 0.79 items a second with 1 pod, 1.51 with 2, 2.88 with 4.
 """
+
+from __future__ import annotations
 
 import json
 import os
@@ -13,10 +17,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-TEMPLATE = Path(__file__).resolve().parent.parent
+from commands import build_image, generate, run
+
 NAME = "batch-benchmark"
+FILES = f"{NAME}-fs"  # the pod through which files are reached
+PODS = (1, 2, 4)
+SHARES = 8  # that the items are divided into
 WORK = """import time
 
 SUFFIX = ".json"
@@ -28,97 +37,103 @@ def work(source):
 """
 
 
-def run(*command, **options):
-    return subprocess.run(
-        command, check=True, capture_output=True, encoding="utf-8", **options
-    ).stdout
+@dataclass(frozen=True)
+class Cluster:
+    """A project on the cluster of KUBECONFIG."""
+
+    project: str
+
+    def command(self, *words: str) -> list[str]:
+        """Return a command of kubectl in the project."""
+        return ["kubectl", "-n", self.project, *words]
+
+    def run(self, *words: str) -> str:
+        """Return what a command of kubectl prints; CalledProcessError where it fails."""
+        return run(*self.command(*words))
+
+    def run_in_files(self, *words: str) -> str:
+        """Return what a command prints in the pod of the files."""
+        return self.run("exec", FILES, "--", *words)
+
+    def clean_up(self) -> None:
+        """Remove what the benchmark made, as far as it is there."""
+        made = [f"pod/{FILES}", f"cronjob/{NAME}", f"pvc/{NAME}"]
+        subprocess.run(self.command("delete", "--ignore-not-found", *made), check=False)
 
 
-def main(project, items=120, seconds=1.0):
-    oc = ["kubectl", "-n", project]
-    image = f"ghcr.io/{os.environ['GHCR_USER']}/{NAME}:latest".lower()
+def make_repository(folder: str, project: str, seconds: float) -> Path:
+    """Return a repository, made in `folder`, in which an item takes that many seconds."""
+    generate(
+        folder,
+        "stack=batch-job",
+        f"repo_name={NAME}",
+        f"openshift_project={project}",
+        f"github_owner={os.environ['GHCR_USER']}",
+    )
+    made = Path(folder) / NAME
+    (made / "app/work.py").write_text(WORK.format(seconds=seconds), encoding="utf-8")
+    return made
+
+
+def publish(repository: Path) -> None:
+    """Build the repository's image and push it to the registry."""
+    user = os.environ["GHCR_USER"]
+    image = f"ghcr.io/{user}/{NAME}:latest".lower()
+    log_in = ["docker", "login", "ghcr.io", "-u", user, "--password-stdin"]
+    run(*log_in, send=os.environ["GHCR_TOKEN"])
+    build_image(image, str(repository))
+    run("docker", "push", "--quiet", image)
+
+
+def deploy(cluster: Cluster, repository: Path, items: int) -> None:
+    """Deploy the repository, with as many items to work on."""
+    run("kubectl", "apply", "-k", str(repository / "openshift"))
+    cluster.run("replace", "--force", "-f", str(repository / "openshift/files.yaml"))
+    cluster.run("wait", "--for=condition=Ready", f"pod/{FILES}", "--timeout=5m")
+    make_items = f"for n in $(seq {items}); do echo $n > /data/inputs/$n; done"
+    cluster.run_in_files("sh", "-ec", f"mkdir /data/inputs; {make_items}")
+
+
+def seconds_of_job(cluster: Cluster, job: str, items: int) -> float:
+    """Return how many seconds a job takes for all items; AssertionError where it misses any."""
+    cluster.run_in_files("rm", "-rf", "/data/results")
+    start = time.monotonic()
+    cluster.run("create", "job", job, f"--from=cronjob/{NAME}")
+    cluster.run("wait", "--for=condition=Complete", f"job/{job}", "--timeout=30m")
+    took = time.monotonic() - start
+    found = int(cluster.run_in_files("sh", "-c", "ls /data/results | wc -l"))
+    assert found == items, f"{found} results"
+    status = json.loads(cluster.run("get", "job", job, "-o", "json"))["status"]
+    assert status["succeeded"] == SHARES, status
+    return took
+
+
+def measure(cluster: Cluster, repository: Path, items: int) -> None:
+    """Print a line for each number of pods at once."""
+    manifest = repository / "openshift/cronjob.yaml"
+    text = manifest.read_text(encoding="utf-8")
+    text = text.replace("completions: 32", f"completions: {SHARES}")
+    text = text.replace('cpu: "500m"', 'cpu: "50m"')
+    deploy(cluster, repository, items)
+    for pods in PODS:
+        at_once = text.replace("parallelism: 8", f"parallelism: {pods}")
+        manifest.write_text(at_once, encoding="utf-8")
+        run("kubectl", "apply", "-k", str(repository / "openshift"))
+        took = seconds_of_job(cluster, f"{NAME}-{pods}", items)
+        each_second = f"{items / took:.2f} a second"
+        print(f"{pods} at once: {items} items in {took:.0f} s, {each_second}", flush=True)
+
+
+def main(project: str, items: int = 120, seconds: float = 1.0) -> None:
+    """Measure in a project, with that many items of so many seconds each."""
+    cluster = Cluster(project)
     with tempfile.TemporaryDirectory() as folder:
-        run(
-            sys.executable,
-            "-m",
-            "cookiecutter",
-            "--no-input",
-            str(TEMPLATE),
-            "-o",
-            folder,
-            "stack=batch-job",
-            f"repo_name={NAME}",
-            f"openshift_project={project}",
-            f"github_owner={os.environ['GHCR_USER']}",
-        )
-        made = Path(folder) / NAME
-        (made / "app/work.py").write_text(WORK.format(seconds=seconds), encoding="utf-8")
-        run(
-            "docker",
-            "login",
-            "ghcr.io",
-            "-u",
-            os.environ["GHCR_USER"],
-            "--password-stdin",
-            input=os.environ["GHCR_TOKEN"],
-        )
-        run(
-            "docker", "buildx", "build", "--builder", "default", "--load", "--tag", image, str(made)
-        )
-        run("docker", "push", "--quiet", image)
-        manifest = made / "openshift/cronjob.yaml"
-        text = (
-            manifest.read_text(encoding="utf-8")
-            .replace("completions: 32", "completions: 8")
-            .replace('cpu: "500m"', 'cpu: "50m"')
-        )
+        repository = make_repository(folder, project, seconds)
+        publish(repository)
         try:
-            run("kubectl", "apply", "-k", str(made / "openshift"))
-            run(*oc, "replace", "--force", "-f", str(made / "openshift/files.yaml"))
-            run(*oc, "wait", "--for=condition=Ready", f"pod/{NAME}-fs", "--timeout=5m")
-            run(
-                *oc,
-                "exec",
-                f"{NAME}-fs",
-                "--",
-                "sh",
-                "-ec",
-                f"mkdir /data/inputs; for n in $(seq {items}); do echo $n > /data/inputs/$n; done",
-            )
-            for pods in (1, 2, 4):
-                manifest.write_text(
-                    text.replace("parallelism: 8", f"parallelism: {pods}"), encoding="utf-8"
-                )
-                run("kubectl", "apply", "-k", str(made / "openshift"))
-                run(*oc, "exec", f"{NAME}-fs", "--", "rm", "-rf", "/data/results")
-                start = time.monotonic()
-                run(*oc, "create", "job", f"{NAME}-{pods}", f"--from=cronjob/{NAME}")
-                run(*oc, "wait", "--for=condition=Complete", f"job/{NAME}-{pods}", "--timeout=30m")
-                took = time.monotonic() - start
-                found = int(
-                    run(*oc, "exec", f"{NAME}-fs", "--", "sh", "-c", "ls /data/results | wc -l")
-                )
-                assert found == items, f"{found} results"
-                status = json.loads(run(*oc, "get", "job", f"{NAME}-{pods}", "-o", "json"))[
-                    "status"
-                ]
-                assert status["succeeded"] == 8, status
-                print(
-                    f"{pods} at once: {items} items in {took:.0f} s, {items / took:.2f} a second",
-                    flush=True,
-                )
+            measure(cluster, repository, items)
         finally:
-            subprocess.run(
-                [
-                    *oc,
-                    "delete",
-                    "--ignore-not-found",
-                    f"pod/{NAME}-fs",
-                    f"cronjob/{NAME}",
-                    f"pvc/{NAME}",
-                ],
-                check=False,
-            )
+            cluster.clean_up()
 
 
 if __name__ == "__main__":

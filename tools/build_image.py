@@ -3,7 +3,7 @@
     python tools/build_image.py
 
 openshift/image.py gets the modules that it needs in one file, so that a generated repository works
-on its own; the hook gets a copy of the Dockerfile's reader, which needs nothing but the standard library.
+on its own; the hook gets a copy of the Dockerfile's reader, which needs only the standard library.
 """
 
 from __future__ import annotations
@@ -38,10 +38,15 @@ def path_of(module: str) -> Path:
     return SOURCE / (module.replace(".", "/") + ".py")
 
 
+def is_own(module: str) -> bool:
+    """Tell whether a module is one of dsri's."""
+    return module.startswith("dsri.")
+
+
 def own_imports(tree: ast.Module) -> list[str]:
     """Return the modules of dsri that a module imports names from."""
     nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-    return [node.module for node in nodes if node.module and node.module.startswith("dsri.")]
+    return [node.module for node in nodes if node.module and is_own(node.module)]
 
 
 def in_order(module: str, found: list[str]) -> list[str]:
@@ -89,11 +94,22 @@ def library_imports(trees: list[ast.Module]) -> str:
         for node in tree.body:
             if isinstance(node, ast.Import):
                 plain |= {f"import {alias.name}" for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not own_imports(ast.Module([node], [])):
-                names.setdefault(node.module or "", set()).update(a.name for a in node.names)
+            elif isinstance(node, ast.ImportFrom) and not is_own(node.module or ""):
+                imported = {alias.name for alias in node.names}
+                names.setdefault(node.module or "", set()).update(imported)
     names.pop("__future__", None)
     froms = [f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names)]
     return "\n".join([*sorted(plain), *froms])
+
+
+def refuse_shared_names(trees: dict[str, ast.Module]) -> None:
+    """Raise ValueError where two of the modules, given by name, define one name."""
+    defined: dict[str, str] = {}
+    for module, tree in trees.items():
+        for name in top_names(tree):
+            if name in defined:
+                raise ValueError(f"{name} is in {defined[name]} and in {module}")
+            defined[name] = module
 
 
 def script() -> str:
@@ -101,12 +117,7 @@ def script() -> str:
     modules = in_order(SCRIPT, [])
     texts = {module: path_of(module).read_text(encoding="utf-8") for module in modules}
     trees = {module: ast.parse(text) for module, text in texts.items()}
-    defined: dict[str, str] = {}
-    for module, tree in trees.items():
-        for name in top_names(tree):
-            if name in defined:
-                raise ValueError(f"{name} is in {defined[name]} and in {module}")
-            defined[name] = module
+    refuse_shared_names(trees)
     parts = [
         f'{SCRIPT_HEADER}"""{ast.get_docstring(trees[SCRIPT], clean=False)}"""',
         "from __future__ import annotations",

@@ -56,12 +56,15 @@ REASONS = {  # path: why it is there
 }
 
 
+def row_of(cells):
+    """Markdown of a table's row."""
+    escaped_cells = [" ".join(cell.replace("|", "\\|").split()) for cell in cells]
+    return f"| {' | '.join(escaped_cells)} |"
+
+
 def table(*rows):
     """Markdown of a table, its first row the head."""
-    lines = [
-        "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in row) + " |"
-        for row in rows
-    ]
+    lines = [row_of(row) for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
@@ -165,45 +168,45 @@ def tree(found=None):
     return "\n".join(["```text", *shown, "```"])
 
 
+def resources_of(stack):
+    """What the first container of a stack's pod asks for, and what it may have."""
+    folder = GOLDEN / stack / "openshift"
+    workload = folder / "deployment.yaml"
+    if not workload.exists():
+        workload = folder / "cronjob.yaml"
+    spec = yaml.safe_load(workload.read_text(encoding="utf-8"))["spec"]
+    if "jobTemplate" in spec:
+        spec = spec["jobTemplate"]["spec"]
+    return spec["template"]["spec"]["containers"][0]["resources"]
+
+
+def health_of(facts):
+    """What is asked to know whether a stack's application is well."""
+    if "health_path" not in facts:
+        return "none: it ends"
+    return code(facts["health_path"]) if facts["health_path"] else "none: its port"
+
+
+def storage_of(facts):
+    """What a stack keeps, and where."""
+    text = facts["storage"]
+    if facts.get("needs_storage"):
+        text += ", always"
+    if "storage_path" in facts:
+        text += f", in `{facts['storage_path']}`"
+    return text
+
+
 def stacks():
     """What differs by stack, as its manifests have it."""
     rows = [("stack", "for", "health path", "storage", "CPU", "memory", "local disk")]
     for stack, facts in QUESTIONS["_stacks"].items():
-        workload = next(
-            path
-            for name in ("deployment.yaml", "cronjob.yaml")
-            for path in [GOLDEN / stack / "openshift" / name]
-            if path.exists()
-        )
-        spec = yaml.safe_load(workload.read_text(encoding="utf-8"))["spec"]
-        resources = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"][
-            "containers"
-        ][0]["resources"]
-        health = (
-            code(facts["health_path"])
-            if facts.get("health_path")
-            else "none: its port"
-            if "health_path" in facts
-            else "none: it ends"
-        )
-        storage = (
-            facts["storage"]
-            + (", always" if facts.get("needs_storage") else "")
-            + (f", in `{facts['storage_path']}`" if "storage_path" in facts else "")
-        )
-        amounts = [
-            "{} to {}".format(*(resources[side][kind] for side in ("requests", "limits")))
-            for kind in ("cpu", "memory", "ephemeral-storage")
-        ]
-        rows.append(
-            (
-                code(stack),
-                QUESTIONS["__prompts__"]["stack"][stack].split(": ", 1)[1],
-                health,
-                storage,
-                *amounts,
-            )
-        )
+        purpose = QUESTIONS["__prompts__"]["stack"][stack].split(": ", 1)[1]
+        resources = resources_of(stack)
+        least, most = resources["requests"], resources["limits"]
+        kinds = ("cpu", "memory", "ephemeral-storage")
+        amounts = [f"{least[kind]} to {most[kind]}" for kind in kinds]
+        rows.append((code(stack), purpose, health_of(facts), storage_of(facts), *amounts))
     return table(*rows)
 
 

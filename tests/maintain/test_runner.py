@@ -12,11 +12,12 @@ WORKFLOWS = [
     *(TEMPLATE / ".github/workflows").glob("*.yml"),
 ]
 NEEDS = runner.needs()
-# Commands of the shell itself and of the packages that no Debian or Ubuntu goes without (coreutils, grep, sed, findutils).
-ALWAYS_THERE = set(
-    "[ . basename cat cd command cp cut date dirname echo eval exec exit export false find grep head local mkdir mktemp mv"
-    " printf read return rm sed set shift sleep sort tail tee test timeout touch tr true wait xargs { }".split()
-)
+SHELL = {"[", ".", "cd", "command", "echo", "eval", "exec", "exit", "export", "false", "local"}
+SHELL |= {"printf", "read", "return", "set", "shift", "test", "true", "wait", "{", "}"}
+COREUTILS = {"basename", "cat", "cp", "cut", "date", "dirname", "head", "mkdir", "mktemp", "mv"}
+COREUTILS |= {"rm", "sleep", "sort", "tail", "tee", "timeout", "touch", "tr"}
+# Commands of the shell itself and of the packages that no Debian or Ubuntu goes without.
+ALWAYS_THERE = {*SHELL, *COREUTILS, "find", "grep", "sed", "xargs"}
 # What a step before brings, by an action or by installing it.
 BROUGHT = {"uvx", "python", "pip", "pipx", "uv"}
 
