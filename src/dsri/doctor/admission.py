@@ -27,12 +27,7 @@ PRIVILEGES = ("privileged", "allowPrivilegeEscalation")
 OF_THE_HOST = ("hostNetwork", "hostPID", "hostIPC")
 ANYUID = "or, for an image that needs a fixed user: the account anyuid (ask DSRI's support)"
 ONE_POD_LESS = {
-    "spec": {
-        "strategy": {
-            "type": "RollingUpdate",
-            "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
-        }
-    }
+    "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
 }
 
 
@@ -146,7 +141,7 @@ def over_quota(case: Case, text: str, says: list[str]) -> None:
     quota = commands.for_cluster(case, words)
     there = len(case.current)
     if case.older and case.kind == "Deployment":
-        patch = commands.argument(ONE_POD_LESS)
+        patch = commands.patch_argument("spec", ONE_POD_LESS)
         case.add("quota/rollout", says, quota=quota, patch=patch)
     elif there and case.kind in ("Deployment", "StatefulSet", "ReplicaSet"):
         case.add("quota/several", says, quota=quota, there=there, wanted=case.wanted())

@@ -102,7 +102,7 @@ PROJECT_AND_WORKLOAD = {
     ),
     "paused/suspended": Entry(
         what="It is suspended: nothing runs.",
-        fix=("""$ patch {kind_in_commands} {name} -p '{"spec":{"suspend":false}}'""",),
+        fix=('$ patch {kind_in_commands} {name} -p "spec: {suspend: false}"',),
     ),
     "paused/rollout": Entry(
         what="Its rollout is paused: changes wait.",

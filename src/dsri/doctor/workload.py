@@ -65,7 +65,7 @@ def workload(case: Case) -> None:
 
 def release(case: Case, what: str) -> str:
     """Return the command that takes the finalizers off an object."""
-    patch = commands.argument({"metadata": {"finalizers": None}})
+    patch = commands.patch_argument("metadata", {"finalizers": None})
     return commands.for_cluster(case, f"patch {what} --type=merge -p {patch}")
 
 
