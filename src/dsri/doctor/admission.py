@@ -73,6 +73,8 @@ def admission(case: Case) -> None:
         return
     for text in refusals(case, holder):
         says = case.say(text)
+        if case.without_image and "whitespace" in text:
+            continue  # a blank in the place of an image, which was said
         names_the_account = re.search(r"service ?account", text, re.IGNORECASE)
         if case.has("no-account") and names_the_account and not is_over_quota(text):
             continue

@@ -116,7 +116,7 @@ PROJECT_AND_WORKLOAD = {
     ),
     "paused/rollout": Entry(
         what="Its rollout is paused: changes wait.",
-        fix=("$ rollout resume deployment/{name}",),
+        fix=("$ rollout resume {target}",),
     ),
 }
 
@@ -364,6 +364,61 @@ PULL_SECRETS = {
     ),
 }
 
+IMAGE_STREAMS = {
+    "image-stream/no-stream": Entry(
+        what="The container {container} gets its image from the ImageStreamTag {tag}, which is not "
+        "there.",
+        why="The project {stream_project} has no ImageStream {stream}.",
+        fix=("{lines}",),
+    ),
+    "image-stream/no-tag": Entry(
+        what="The container {container} gets its image from the ImageStreamTag {tag}, which is not "
+        "there.",
+        why="The ImageStream {stream} of {stream_project} has no such tag, so no image is put in.",
+        fix=("{lines}",),
+    ),
+    "image-stream/follows": Entry(
+        what="The container {container} gets its image from the ImageStreamTag {tag}, which has "
+        "none.",
+        why="It follows {origin}, which is not there.",
+        fix=("{lines}",),
+    ),
+    "image-stream/not-imported": Entry(
+        what="The container {container} gets its image from the ImageStreamTag {tag}, which has "
+        "none.",
+        why="{origin} was not imported yet.",
+        fix=("{lines}",),
+    ),
+    "image-stream/import-failed": Entry(
+        what="The ImageStreamTag {tag}, which the container {container} gets its image from, could "
+        "not be imported.",
+        why="It is made from {origin}.",
+        fix=("{lines}",),
+    ),
+    "image-stream/paused": Entry(
+        what="The container {container} has no image: its trigger for the ImageStreamTag {tag} is "
+        "paused.",
+        why="The tag has an image; nothing puts it in.",
+        fix=("{lines}",),
+    ),
+    "image-stream/not-filled-in": Entry(
+        what="The container {container} has no image, although the ImageStreamTag {tag} has one.",
+        why="The trigger did not put it in.",
+        fix=("{lines}",),
+    ),
+    "image-stream/not-seen": Entry(
+        what="The container {container} has no image: the ImageStreamTag {tag} is to give it one.",
+        why="You may not read it here; mostly it is not there.",
+        fix=("{lines}",),
+    ),
+    "image-stream/none": Entry(
+        what="The container {container} has no image: a blank stands in its place.",
+        why="OpenShift fills in a blank only where a trigger names an ImageStreamTag.",
+        change="image: REGISTRY/OWNER/NAME:TAG",
+        command="set image {target} {container}=REGISTRY/OWNER/NAME:TAG",
+    ),
+}
+
 PULLING = {
     "image-name": Entry(
         what="The image's name is not one that can be pulled: {image}",
@@ -603,7 +658,7 @@ STORAGE_AND_NODES = {
             "one."
         ),
         change="strategy: {type: Recreate}",
-        command="patch deployment {name} -p {patch}",
+        command="patch {kind_in_commands} {name} -p {patch}",
     ),
     "no-room/resources": Entry(
         what="No node has free what the pod asks for: {short}.",
@@ -880,7 +935,7 @@ ANSWERING = {
     ),
     "rollout-stuck/deployment": Entry(
         what="The rollout does not come to its end.",
-        fix=("{undo}", "$ describe deployment {name}"),
+        fix=("{undo}", "$ describe {kind_in_commands} {name}"),
     ),
     "starting/init": Entry(
         what=(
@@ -1036,6 +1091,7 @@ ENTRIES = {
     **COULD_NOT_LOOK,
     **PROJECT_AND_WORKLOAD,
     **PUBLISHING,
+    **IMAGE_STREAMS,
     **PULL_SECRETS,
     **PULLING,
     **ADMISSION,

@@ -60,6 +60,11 @@ def for_cluster(case: Case, words: str, in_project: bool = True) -> str:
     return " ".join([case.facts.tool, *map(shlex.quote, case.facts.options), *project, words])
 
 
+def for_openshift(case: Case, project: str, words: str) -> str:
+    """Return a command of `oc` for a project that need not be the application's."""
+    return " ".join(["oc", *map(shlex.quote, case.facts.options), "-n", project, words])
+
+
 def apply(case: Case) -> list[str]:
     """Return the command that applies the manifests in this repository."""
     if not case.expected:

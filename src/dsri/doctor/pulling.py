@@ -188,9 +188,14 @@ def other_failure(case: Case, failure: Failure, says: list[str]) -> None:
 
 def pulling(case: Case) -> None:
     """Find why images are not pulled."""
-    failures = pull_failures(case)
+    failures = [one for one in pull_failures(case) if one.container not in case.without_image]
     refusals = {failure.image for failure in failures if failure.kind == "refused"}
-    for image in sorted({c.get("image", "") for c in case.containers.values()}):
+    images = {
+        container.get("image", "")
+        for name, container in case.containers.items()
+        if name not in case.without_image
+    }
+    for image in sorted(images):
         check_secrets(case, image, is_refused=image in refusals)
     for failure in failures:
         says = case.say(failure.message, failure.image)

@@ -59,7 +59,7 @@ def workload(case: Case) -> None:
         case.add("scaled-down")
     if spec.get("suspend") and spec.get("schedule") != STARTED_BY_HAND:
         case.add("paused/suspended", warning=case.kind == "CronJob")
-    if case.kind == "Deployment" and spec.get("paused"):
+    if case.kind in ("Deployment", "DeploymentConfig") and spec.get("paused"):
         case.add("paused/rollout")
 
 
