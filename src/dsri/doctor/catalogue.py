@@ -947,7 +947,8 @@ ANSWERING = {
     ),
     "starting/pods": Entry(
         what="It is starting: {ready} of {wanted} pods are ready{older}.",
-        fix=("$ {look} {target}",),
+        why="{seen}",
+        fix=("$ {look} {target}", "{if_it_stays}"),
     ),
     "anyuid-lost": Entry(
         what="It runs as a random user{granted}, although its account is anyuid.",
