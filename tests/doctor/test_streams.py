@@ -252,5 +252,33 @@ def test_pods_of_a_deployment_configs_release_before_are_older():
     assert fixes(facts) == ["oc -n demo rollout resume deploymentconfig/kg-demo"]
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"name": "kg; rm -rf ~:1"},
+        {"name": "kg:$(id)"},
+        {"name": "kg:1", "namespace": "a`id`"},
+        {"name": "../../secrets:1"},
+        {"name": "kg?x:1"},
+        {"name": None},
+    ],
+)
+def test_what_is_no_name_goes_into_no_command(reference):
+    facts = triggered()
+    facts["workload"]["metadata"]["annotations"]["image.openshift.io/triggers"] = json.dumps(
+        [{"from": {"kind": "ImageStreamTag", **reference}, "fieldPath": NAMED}]
+    )
+    assert sources_of(facts_of(facts).workload, "demo") == []
+    assert verdict(facts) == ["image-stream"]
+
+
+def test_an_origins_login_and_a_message_show_no_token():
+    origin = "https://octocat:hunter2hunter@ghcr.io/o/kg:1"
+    facts = triggered(
+        streams={("demo", "kg"): stream(origin=origin, failed="401 for token: hunter2hunter")}
+    )
+    assert "hunter2" not in str(findings_of(facts)) and "401" in str(findings_of(facts))
+
+
 def test_a_workload_without_triggers_has_no_source():
     assert sources_of(facts_of(healthy()).workload, "demo") == []

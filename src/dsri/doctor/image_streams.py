@@ -23,6 +23,9 @@ INSIDE = re.compile(
     r"(?:image-registry\.openshift-image-registry\.svc"
     r"|default-route-openshift-image-registry\.)[^/]*/([^/]+)/([^/:@]+)"
 )
+# Of a project and a stream (RFC 1123), and of a tag (distribution, reference).
+NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 Stream = tuple[str, str]  # project, name
 
 
@@ -54,10 +57,13 @@ def is_blank(image: str) -> bool:
 
 def source_of(reference: Object, container: str, project: str, paused: bool) -> Source | None:
     """Return what a trigger refers to; None where it is no ImageStreamTag."""
-    if reference.get("kind") != "ImageStreamTag" or not reference.get("name"):
+    stream, _, tag = str(reference.get("name", "")).partition(":")
+    place = str(reference.get("namespace") or project)
+    # They go into commands, and whoever wrote the annotation may have put anything there.
+    are_names = NAME.fullmatch(place) and NAME.fullmatch(stream) and TAG.fullmatch(tag or "latest")
+    if reference.get("kind") != "ImageStreamTag" or not are_names:
         return None
-    stream, _, tag = str(reference["name"]).partition(":")
-    return Source(container, reference.get("namespace") or project, stream, tag or "latest", paused)
+    return Source(container, place, stream, tag or "latest", paused)
 
 
 def annotated(workload: Object) -> list[Object]:

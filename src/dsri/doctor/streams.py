@@ -6,6 +6,7 @@ from dsri.doctor import commands
 from dsri.doctor.case import Case
 from dsri.doctor.credentials import NAME
 from dsri.doctor.finding import Words
+from dsri.doctor.hide import hide
 from dsri.doctor.image_streams import (
     Source,
     failed_import,
@@ -55,7 +56,7 @@ class FromStream:
             "tag": self.source.name,
             "stream": self.source.stream,
             "stream_project": self.source.project,
-            "origin": self.origin.get("name", ""),
+            "origin": hide(str(self.origin.get("name", "")), self.case.known_secrets),
             "lines": fix,
         }
         is_warning = not self.is_needed or not has_none
@@ -119,7 +120,7 @@ class FromStream:
         else:
             # DockerHub says "unauthorized" of what it has not, too.
             fix = [self.command(f"tag {PLACEHOLDER} {self.source.name}"), self.import_again()]
-        self.add("image-stream/import-failed", self.case.say(message), fix)
+        self.add("image-stream/import-failed", self.case.say(message, ours=False), fix)
 
     def not_filled_in(self) -> None:
         """Add that the tag has an image, and the trigger did not take it."""
