@@ -228,6 +228,24 @@ def test_streams_are_asked_for_where_a_workload_names_them_and_only_there(monkey
     assert facts.streams == {} and facts.unseen == []
 
 
+def test_what_the_server_refuses_a_deployment_config():
+    facts = healthy()
+    facts["workload"].update(kind="DeploymentConfig", status={"latestVersion": 2})
+    facts.update(sets=[], pods=[])
+    about = {"kind": "ReplicationController", "name": "kg-demo-2", "uid": "r"}
+    message = "pods is forbidden: exceeded quota: small, requested: pods=1, used: pods=4"
+    facts["events"] = [
+        {"reason": "FailedCreate", "message": message, "involvedObject": about},
+        {
+            "reason": "FailedCreate",
+            "message": "of the release before",
+            "involvedObject": {**about, "name": "kg-demo-1"},
+        },
+    ]
+    assert verdict(facts) == ["quota"]
+    assert fixes(facts)[-1] == "oc -n demo rollout latest dc/kg-demo"
+
+
 def test_pods_of_a_deployment_configs_release_before_are_older():
     facts = healthy()
     facts["workload"].update(

@@ -47,11 +47,26 @@ def refusals_of(item: Object) -> list[str]:
     return found
 
 
+def refusals_of_controllers(case: Case) -> list[str]:
+    """Return the last refusal of the ReplicationController that a DeploymentConfig made last."""
+    version = (case.workload or {}).get("status", {}).get("latestVersion")
+    messages = []
+    for event in case.events:
+        about = event.get("involvedObject", {})
+        is_its_own = about.get("kind") == "ReplicationController"
+        is_newest = about.get("name") == f"{case.name}-{version}"
+        if is_its_own and is_newest and event.get("reason") == "FailedCreate" and not case.current:
+            messages.append(event.get("message", ""))
+    return messages[-1:]
+
+
 def refusals(case: Case, holder: Object) -> list[str]:
     """Return what the API server said; [""] where only the manifest shows that it refuses."""
     messages = refusals_of(holder)
     if case.newest is None and case.kind == "Deployment" and case.workload:
         messages += refusals_of(case.workload)
+    if case.kind == "DeploymentConfig":
+        messages += refusals_of_controllers(case)
     spec = holder.get("spec", {})
     wanted = spec.get("replicas", spec.get("parallelism", 1)) or 0
     if not messages and len(case.current) < wanted:
