@@ -6,6 +6,8 @@ reported them (the issue stands beside each)."""
 import copy
 import datetime
 
+from quoting import arguments_that_powershell_changes
+
 from dsri.doctor.facts import (
     Expected,
     Facts,
@@ -342,5 +344,9 @@ def facts_of(known):
 
 
 def findings_of(facts, now=NOW):
-    """The findings of a situation."""
-    return findings(facts_of(copy.deepcopy(facts)), now)
+    """The findings of a situation; every shell passes their commands on as they are."""
+    found = findings(facts_of(copy.deepcopy(facts)), now)
+    for command in [line for finding in found for line in finding.fix]:
+        if command.lstrip().startswith(("oc ", "kubectl ")):
+            assert arguments_that_powershell_changes(command) == []
+    return found

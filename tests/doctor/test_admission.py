@@ -184,7 +184,7 @@ def test_a_quota_that_a_rollout_does_not_fit_in():
     ]
     assert (
         verdict(facts) == ["quota"]
-        and '"maxSurge":0' in fixes(facts)[1]
+        and "{maxSurge: 0, maxUnavailable: 1}" in fixes(facts)[1]
         and fixes(facts)[2] == "oc -n demo rollout restart deployment/kg-demo"
     )
 

@@ -514,6 +514,28 @@ def test_the_publish_runs_as_gh_tells_them(monkeypatch, there, answer, wanted):
     assert github_runs.publish_runs("o/r") == wanted
 
 
+def test_the_log_is_of_the_newest_run_that_was_to_publish(monkeypatch):
+    skipped = {**GH[1], "databaseId": 9, "conclusion": "skipped"}
+    asked = []
+
+    def run(*words, **_):
+        asked.append(words)
+        return Done(0, json.dumps([skipped, *GH]) if "list" in words else "log", "")
+
+    monkeypatch.setattr(github_runs.shutil, "which", lambda name: "/bin/gh")
+    monkeypatch.setattr(github_runs, "run", run)
+    runs = github_runs.publish_runs("o/r")
+    assert [(one.number, one.log) for one in runs] == [(9, ""), (7, "log")]
+    assert "7" in asked[1]
+
+
+def test_only_pull_requests_say_nothing_of_what_was_published(monkeypatch):
+    answer = json.dumps([GH[0]] * github_runs.MOST)
+    monkeypatch.setattr(github_runs.shutil, "which", lambda name: "/bin/gh")
+    monkeypatch.setattr(github_runs, "run", lambda *_, **__: Done(0, answer, ""))
+    assert github_runs.publish_runs("o/r") is None
+
+
 class Answers(dict):
     def get(self, key, default=None):
         return super().get(key.lower(), default)

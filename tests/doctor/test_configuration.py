@@ -13,7 +13,7 @@ from situation import event, fixes, healthy, status, template, verdict
                 "message": "couldn't find key pin in ConfigMap demo/settings",
             },
             "",
-            'patch configmap settings -p \'{"data":{"pin":"VALUE"}}\'',
+            'patch configmap settings -p "data: {pin: VALUE}"',
         ),
         (
             {
@@ -21,17 +21,17 @@ from situation import event, fixes, healthy, status, template, verdict
                 "message": "couldn't find key pin in Secret demo/key",
             },
             "",
-            'patch secret key -p \'{"stringData":{"pin":"VALUE"}}\'',
+            'patch secret key -p "stringData: {pin: VALUE}"',
         ),
         (
             {"reason": "ContainerCreating"},
             'MountVolume.SetUp failed for volume "conf" : configmap references non-existent config key: pin',
-            'patch configmap settings -p \'{"data":{"pin":"VALUE"}}\'',
+            'patch configmap settings -p "data: {pin: VALUE}"',
         ),
         (
             {"reason": "ContainerCreating"},
             'MountVolume.SetUp failed for volume "keys" : references non-existent secret key: pin',
-            'patch secret key -p \'{"stringData":{"pin":"VALUE"}}\'',
+            'patch secret key -p "stringData: {pin: VALUE}"',
         ),
     ],
 )
@@ -66,7 +66,7 @@ def test_a_key_of_a_projected_volume():
         )
     ]
     assert verdict(facts) == ["config-missing"] and fixes(facts) == [
-        'oc -n demo patch secret keys -p \'{"stringData":{"pin":"VALUE"}}\''
+        'oc -n demo patch secret keys -p "stringData: {pin: VALUE}"'
     ]
 
 

@@ -82,7 +82,7 @@ def test_a_secret_of_another_account():
         findings_of(facts, NOW)[0]
         .fix[0]
         .endswith(
-            """-p '{"imagePullSecrets":[{"name":"default-dockercfg-abcde"},{"name":"github-ghcr-secret"}]}'"""
+            '-p "imagePullSecrets: [{name: default-dockercfg-abcde}, {name: github-ghcr-secret}]"'
         )
     )
 

@@ -2,9 +2,12 @@
 
 import copy
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import yaml
+from quoting import arguments_that_powershell_changes
 from situation import (
     IMAGE,
     NOW,
@@ -65,6 +68,30 @@ def test_every_entry_of_the_catalogue_is_used_and_each_that_is_used_is_there():
         assert key in literals or made or key in catalogue.COULD_NOT_LOOK, key
     added = set(re.findall(r'case\.add\(\s*"([a-z0-9/-]+)"', source))
     assert added <= set(catalogue.ENTRIES)
+
+
+@pytest.mark.parametrize("key", catalogue.ENTRIES)
+def test_every_shell_passes_a_command_of_the_catalogue_on(key):
+    entry = catalogue.ENTRIES[key]
+    for line in [*entry.fix, *entry.fix_in_repository, entry.command]:
+        assert arguments_that_powershell_changes(line) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": None, "b": 8080, "c": [{"d": "e"}]},
+        {"on": "yes", "8": "0x1f", "true": "null"},
+        {"a": "it's", "b": "two words", "c": "1.5", "d": "", "e": ".5", "f": "x: y", "g": "[z]"},
+        {"op": "remove", "path": "/metadata/labels/a~1b", ".dockerconfigjson": "VALUE"},
+    ],
+)
+def test_a_patch_is_yaml_that_reads_as_it_was_meant(value):
+    assert yaml.safe_load(commands.flow(value)) == value
+    assert yaml.safe_load(shlex.split(commands.patch_argument("spec", value))[0]) == {"spec": value}
+    assert yaml.safe_load(shlex.split(commands.list_argument([value]))[0]) == [value]
+    # What begins so is JSON to the tools.
+    assert not shlex.split(commands.patch_argument("spec", value))[0].startswith("{")
 
 
 def test_its_commands_go_to_the_cluster_and_project_that_were_looked_at():

@@ -90,7 +90,7 @@ def test_a_service_of_another_name():
         ports=[{"name": "http", "port": 80, "targetPort": 9090}],
     )
     assert verdict(facts) == ["service-port"] and fixes(facts) == [
-        """oc -n demo patch service web --type=json -p '[{"op":"replace","path":"/spec/ports/0/targetPort","value":8080}]'"""
+        'oc -n demo patch service web --type=json -p "[{op: replace, path: /spec/ports/0/targetPort, value: 8080}]"'
     ]
     facts["services"] = []
     assert verdict(facts) == ["route-service"] and fixes(facts) == [
@@ -128,7 +128,7 @@ def test_all_services_that_lead_to_it():
     found = findings_of(facts, NOW)
     assert [f.name for f in found] == ["service-port", "service-port", "route-service"]
     assert found[2].fix == [
-        """oc -n demo patch route public --type=merge -p '{"spec":{"to":{"name":"only-one"}}}'"""
+        'oc -n demo patch route public --type=merge -p "spec: {to: {name: only-one}}"'
     ]
 
 

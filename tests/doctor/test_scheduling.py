@@ -45,7 +45,7 @@ def test_pods_without_a_node(message, name):
         (
             "0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.",
             "volume-held",
-            'oc -n demo patch deployment kg-demo -p \'{"spec":{"strategy":',
+            'oc -n demo patch deployment kg-demo -p "spec: {strategy: ',
         ),
         (
             '0/1 nodes are available: persistentvolumeclaim "kg-demo" is being deleted.',
@@ -61,7 +61,7 @@ def test_pods_without_a_node(message, name):
         (
             "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
             "not-scheduled",
-            'oc -n demo patch deployment kg-demo --type=json -p \'[{"op":"remove","path":"/spec/template/spec/nodeSelector"}]\'',
+            'oc -n demo patch deployment kg-demo --type=json -p "[{op: remove, path: /spec/template/spec/nodeSelector}]"',
         ),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_daemon_set_for_no_node():
     facts["pods"], template(facts)["nodeSelector"] = [], {"gpu": "yes"}
     assert verdict(facts) == ["not-scheduled"]
     assert fixes(facts) == [
-        'oc -n demo patch daemonset kg-demo --type=json -p \'[{"op":"remove","path":"/spec/template/spec/nodeSelector"}]\''
+        'oc -n demo patch daemonset kg-demo --type=json -p "[{op: remove, path: /spec/template/spec/nodeSelector}]"'
     ]
 
 
@@ -130,7 +130,7 @@ def test_what_keeps_a_pod_off_all_nodes(message, fields, names, wish):
         ),
     }
     assert verdict(facts) == names
-    assert not wish or f'"/spec/template/spec/{wish}"' in fixes(facts)[0]
+    assert not wish or f"path: /spec/template/spec/{wish}}}" in fixes(facts)[0]
 
 
 def test_pods_of_the_release_before_that_keep_new_ones_off():

@@ -1,6 +1,7 @@
 """Nothing that came out of a Secret is printed, wherever in it a token stands."""
 
 import base64
+import copy
 import io
 import json
 import sys
@@ -213,3 +214,62 @@ def test_a_fault_of_its_own_shows_no_value(monkeypatch, capsys):
 
 def test_a_value_of_a_secret_is_taken_out_of_a_sentence():
     assert conceal("It is hunter22 here.", {"hunter22"}) == "It is [hidden] here."
+
+
+def places_of_text(item, path=()):
+    """The path of each text in an object."""
+    if isinstance(item, str):
+        yield path
+    pairs = (
+        item.items()
+        if isinstance(item, dict)
+        else enumerate(item if isinstance(item, list) else [])
+    )
+    for key, value in pairs:
+        yield from places_of_text(value, (*path, key))
+
+
+def with_text_at(item, path, text):
+    """The object with another text at a path."""
+    copied = copy.deepcopy(item)
+    place = copied
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = text
+    return copied
+
+
+def application_of(token, failing):
+    """A project with everything of an application in which somebody may have put a token."""
+    things = cluster(secret(PLACES["the password"](token), "x"), failing)
+    pod = things["/pods?labelSelector=a%3Db"]["items"][0]
+    deployment = things["/deployments/x"]
+    for spec in (pod["spec"], deployment["spec"]["template"]["spec"]):
+        asked = {"path": "/p", "port": 80, "httpHeaders": [{"name": "a", "value": "b"}]}
+        spec["containers"][0].update(
+            command=["a", "b"],
+            env=[{"name": "PLAIN", "value": "a"}],
+            readinessProbe={"httpGet": asked},
+        )
+        spec["volumes"] = [{"name": "v", "secret": {"secretName": "s"}}]
+    trigger = {"from": {"kind": "ImageStreamTag", "name": "kg"}, "fieldPath": "containers[0]"}
+    annotations = {"image.openshift.io/triggers": json.dumps([trigger]), "note": "a"}
+    deployment["metadata"]["annotations"] = annotations
+    conditions = [{"type": "ImportSuccess", "status": "False", "message": "401"}]
+    things["/imagestreams/kg"] = {
+        "spec": {"tags": [{"name": "latest", "from": {"kind": "DockerImage", "name": "a.io/b/c"}}]},
+        "status": {"tags": [{"tag": "latest", "conditions": conditions}]},
+    }
+    return things
+
+
+@pytest.mark.parametrize("failing", [True, False], ids=["refused", "running"])
+@pytest.mark.parametrize("form", ["classic", "random", "a password like a login"])
+def test_no_token_is_printed_from_any_field_of_any_object(monkeypatch, capsys, form, failing):
+    token = TOKENS[form]
+    things = application_of(token, failing)
+    for key in [key for key in things if key != "/secrets/pull"]:
+        for path in places_of_text(things[key]):
+            changed = {**things, key: with_text_at(things[key], path, token)}
+            assert token not in printed(monkeypatch, capsys, changed), path
+            assert token not in printed(monkeypatch, capsys, changed, "--json"), path

@@ -108,7 +108,7 @@ def test_a_stateful_set_waits_for_a_broken_pod_of_the_release_before():
     [
         (
             {"finalizers": ["example.org/keep"]},
-            'patch pod kg-demo-0 --type=merge -p \'{"metadata":{"finalizers":null}}\'',
+            'patch pod kg-demo-0 --type=merge -p "metadata: {finalizers: null}"',
         ),
         ({}, "delete pod kg-demo-0 --force --grace-period=0"),
     ],
@@ -226,7 +226,7 @@ def test_what_is_being_deleted():
     assert (
         verdict(facts) == ["terminating"]
         and fixes(facts)[0]
-        == 'oc -n demo patch deployment kg-demo --type=merge -p \'{"metadata":{"finalizers":null}}\''
+        == 'oc -n demo patch deployment kg-demo --type=merge -p "metadata: {finalizers: null}"'
     )
     facts = healthy()
     facts["ending"] = [

@@ -27,12 +27,7 @@ PRIVILEGES = ("privileged", "allowPrivilegeEscalation")
 OF_THE_HOST = ("hostNetwork", "hostPID", "hostIPC")
 ANYUID = "or, for an image that needs a fixed user: the account anyuid (ask DSRI's support)"
 ONE_POD_LESS = {
-    "spec": {
-        "strategy": {
-            "type": "RollingUpdate",
-            "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
-        }
-    }
+    "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
 }
 
 
@@ -52,11 +47,26 @@ def refusals_of(item: Object) -> list[str]:
     return found
 
 
+def refusals_of_controllers(case: Case) -> list[str]:
+    """Return the last refusal of the ReplicationController that a DeploymentConfig made last."""
+    version = (case.workload or {}).get("status", {}).get("latestVersion")
+    messages = []
+    for event in case.events:
+        about = event.get("involvedObject", {})
+        is_its_own = about.get("kind") == "ReplicationController"
+        is_newest = about.get("name") == f"{case.name}-{version}"
+        if is_its_own and is_newest and event.get("reason") == "FailedCreate" and not case.current:
+            messages.append(event.get("message", ""))
+    return messages[-1:]
+
+
 def refusals(case: Case, holder: Object) -> list[str]:
     """Return what the API server said; [""] where only the manifest shows that it refuses."""
     messages = refusals_of(holder)
     if case.newest is None and case.kind == "Deployment" and case.workload:
         messages += refusals_of(case.workload)
+    if case.kind == "DeploymentConfig":
+        messages += refusals_of_controllers(case)
     spec = holder.get("spec", {})
     wanted = spec.get("replicas", spec.get("parallelism", 1)) or 0
     if not messages and len(case.current) < wanted:
@@ -78,6 +88,8 @@ def admission(case: Case) -> None:
         return
     for text in refusals(case, holder):
         says = case.say(text)
+        if case.without_image and "whitespace" in text:
+            continue  # a blank in the place of an image, which was said
         names_the_account = re.search(r"service ?account", text, re.IGNORECASE)
         if case.has("no-account") and names_the_account and not is_over_quota(text):
             continue
@@ -146,7 +158,7 @@ def over_quota(case: Case, text: str, says: list[str]) -> None:
     quota = commands.for_cluster(case, words)
     there = len(case.current)
     if case.older and case.kind == "Deployment":
-        patch = commands.argument(ONE_POD_LESS)
+        patch = commands.patch_argument("spec", ONE_POD_LESS)
         case.add("quota/rollout", says, quota=quota, patch=patch)
     elif there and case.kind in ("Deployment", "StatefulSet", "ReplicaSet"):
         case.add("quota/several", says, quota=quota, there=there, wanted=case.wanted())

@@ -54,6 +54,8 @@ class Case:
         self.events = facts.events or []
         self.findings: list[Finding] = []
         self._said: set[tuple[str, str | None]] = set()
+        # The containers whose image an image stream is to fill in, and does not.
+        self.without_image: set[str] = set()
         planned = self.expected.workload if self.expected else None
         self.template = template_of(self.workload or planned)
         self.kind: str = (self.workload or planned or {}).get("kind", "Deployment")
@@ -99,14 +101,19 @@ class Case:
 
     def _older_pods(self) -> list[Object]:
         """Return the pods of the releases before."""
-        if self.kind == "StatefulSet" and self.workload:
-            revision = self.workload.get("status", {}).get("updateRevision")
-            label = "controller-revision-hash"
-            return [p for p in self.pods if labels_of(p).get(label, revision) != revision]
+        status = (self.workload or {}).get("status", {})
+        if self.kind == "StatefulSet":
+            return self._without("controller-revision-hash", status.get("updateRevision"))
+        if self.kind == "DeploymentConfig" and status.get("latestVersion"):
+            return self._without("deployment", f"{self.name}-{status['latestVersion']}")
         if not self.newest:
             return []
         mine = owned(self.pods, self.newest)
         return [pod for pod in self.pods if pod not in mine]
+
+    def _without(self, label: str, value: str | None) -> list[Object]:
+        """Return the pods that have another value of a label."""
+        return [pod for pod in self.pods if labels_of(pod).get(label, value) != value]
 
     def ended(self, *types: str, run: int = -1) -> Object | None:
         """Return the condition with which a run has ended: the last run, or one before (-2)."""

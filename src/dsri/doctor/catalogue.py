@@ -22,6 +22,16 @@ TO_BE_MADE_AGAIN = "make it again once it has gone"
 REFUSED_TOKEN = "{host} refuses the token in the secret {secret} for {image}."
 LINUX_BUILD = "docker build --platform linux/amd64 -t {image} . && docker push {image}"
 
+ALLOW_ACTIONS = (
+    "an owner allows the actions that publish.yml uses: "
+    "https://github.com/organizations/{owner}/settings/actions (and the repository's own settings)"
+)
+JOB_MAY_WRITE = "in .github/workflows/publish.yml: packages: write among the permissions of its job"
+PACKAGE_ACCESS = "the package's settings, Manage Actions access: {repository}, Write"
+WORKFLOWS_OWN_TOKEN = "in publish.yml, log in with the workflow's own token: ${{ github.token }}"
+CLASSIC_TOKEN = "or put a new classic token with write:packages in the repository's secret"
+RUN_AGAIN = "gh run rerun {run} --failed --repo {repository}"
+
 COULD_NOT_LOOK = {
     "no-tool": Entry(
         what="There is no oc and no kubectl here that runs.",
@@ -102,30 +112,160 @@ PROJECT_AND_WORKLOAD = {
     ),
     "paused/suspended": Entry(
         what="It is suspended: nothing runs.",
-        fix=("""$ patch {kind_in_commands} {name} -p '{"spec":{"suspend":false}}'""",),
+        fix=('$ patch {kind_in_commands} {name} -p "spec: {suspend: false}"',),
     ),
     "paused/rollout": Entry(
         what="Its rollout is paused: changes wait.",
-        fix=("$ rollout resume deployment/{name}",),
+        fix=("$ rollout resume {target}",),
     ),
 }
 
 PUBLISHING = {
-    "publish-denied": Entry(
-        what="The last publish run was not allowed to write the package.",
-        why="Actions may not write it, for example because it was first pushed by hand.",
+    "publish-not-started": Entry(
+        what="The last publish run did not start, so what was pushed last is not published.",
+        why=(
+            "Mostly an action that a policy of the organisation does not allow, or a mistake in "
+            "the workflow's file; the page says which: {url}"
+        ),
         fix=(
-            "the package's settings, Manage Actions access: this repository, Write",
-            "gh run rerun {run} --failed",
+            ALLOW_ACTIONS,
+            "a mistake in the file: correct .github/workflows/publish.yml, and push it",
+            "gh workflow run publish.yml --repo {repository}",
         ),
     ),
-    "publish-failed": Entry(
+    "publish-not-allowed": Entry(
+        what="The last publish run uses an action that a policy does not allow.",
+        why="The organisation, the enterprise or the repository lists the actions that may run.",
+        fix=(ALLOW_ACTIONS, "gh run rerun {run} --repo {repository}"),
+    ),
+    "publish-denied/create": Entry(
+        what="The last publish run was not allowed to create the package.",
+        why=(
+            "The organisation {owner} does not let this repository create packages, or the job's "
+            "token may only read. The package is not there yet, so it has no settings of its own."
+        ),
+        fix=(
+            "an owner of the organisation allows package creation: "
+            "https://github.com/organizations/{owner}/settings/packages",
+            JOB_MAY_WRITE,
+            RUN_AGAIN,
+        ),
+    ),
+    "publish-denied/read-only": Entry(
+        what="The last publish run was not allowed to write packages.",
+        why=(
+            "Its token may only read, as in a fork, in a run that Dependabot started, or in a job "
+            "without packages: write; or the image has another owner's name."
+        ),
+        fix=(
+            JOB_MAY_WRITE,
+            "the image's name is ghcr.io/{repository}, in lower case",
+            "a run that Dependabot started: gh workflow run publish.yml --repo {repository}",
+            RUN_AGAIN,
+        ),
+    ),
+    "publish-denied/package": Entry(
+        what="The last publish run was not allowed to write the package.",
+        why="The package was first pushed by hand, or by another repository.",
+        fix=(PACKAGE_ACCESS, RUN_AGAIN),
+    ),
+    "publish-denied/scope": Entry(
+        what="The last publish run logged in with a token that may not write packages.",
+        why="It is not the workflow's own: a personal one without write:packages, or fine-grained.",
+        fix=(WORKFLOWS_OWN_TOKEN, CLASSIC_TOKEN, RUN_AGAIN),
+    ),
+    "publish-denied/sso": Entry(
+        what="The last publish run logged in with a token that the organisation does not take.",
+        why="A personal token has to be authorised for an organisation with single sign-on.",
+        fix=(
+            WORKFLOWS_OWN_TOKEN,
+            "or authorise that token: https://github.com/settings/tokens, Configure SSO",
+            RUN_AGAIN,
+        ),
+    ),
+    "publish-denied/address": Entry(
+        what="The last publish run came from an address that the organisation does not let in.",
+        why="The organisation has a list of allowed IP addresses.",
+        fix=(
+            "an owner of the organisation allows the runner's address: "
+            "https://github.com/organizations/{owner}/settings/security",
+            RUN_AGAIN,
+        ),
+    ),
+    "publish-denied/login": Entry(
+        what="The registry refused the login of the last publish run.",
+        why="The token is wrong, or has ended.",
+        fix=(WORKFLOWS_OWN_TOKEN, CLASSIC_TOKEN, RUN_AGAIN),
+    ),
+    "publish-denied/unknown": Entry(
+        what="The last publish run was not allowed to write the package.",
+        why="Actions may not write it, for example because it was first pushed by hand.",
+        fix=(PACKAGE_ACCESS, JOB_MAY_WRITE, RUN_AGAIN),
+    ),
+    "publish-failed/base-image": Entry(
+        what="The last publish run was not allowed to pull an image that it builds on.",
+        why="{url}",
+        fix=(
+            "where that image is a private package: its settings, Manage Actions access: "
+            "{repository}, Read",
+            "else: another image or tag in the Dockerfile's FROM",
+            RUN_AGAIN,
+        ),
+    ),
+    "publish-failed/time": Entry(
+        what="The last publish run took too long and was ended, so nothing was published.",
+        why="{url}",
+        fix=(
+            "gh run view {run} --repo {repository}",
+            "what takes long made shorter, or more timeout-minutes in publish.yml; or again:",
+            RUN_AGAIN,
+        ),
+    ),
+    "publish-failed/no-log": Entry(
+        what="The last publish run failed, so what was pushed last is not published.",
+        why="No step has a log; what GitHub says of the run does: {url}",
+        fix=("gh run view {run} --repo {repository}",),
+    ),
+    "publish-failed/step": Entry(
         what="The last publish run failed, so what was pushed last is not published.",
         why="{url}",
-        fix=("gh run view {run} --log-failed",),
+        fix=("gh run view {run} --log-failed --repo {repository}",),
+    ),
+    "publish-unfinished/cancelled": Entry(
+        what="The last publish run was cancelled, so what was pushed last is not published.",
+        why="{url}",
+        fix=("gh run rerun {run} --repo {repository}",),
+    ),
+    "publish-unfinished/stale": Entry(
+        what="The last publish run never ended, and GitHub has given it up.",
+        why="{url}",
+        fix=("gh workflow run publish.yml --repo {repository}",),
+    ),
+    "publish-unfinished/other": Entry(
+        what="The last publish run ended as: {ended}. What was pushed last may not be published.",
+        why="{url}",
+        fix=("gh run view {run} --repo {repository}",),
+    ),
+    "publish-waits/approval": Entry(
+        what="The last publish run waits for approval.",
+        why="Somebody who may write to {repository} has to allow it.",
+        fix=("allow it there: {url}",),
+    ),
+    "publish-waits/review": Entry(
+        what="The last publish run waits for a review of its environment.",
+        why="The environment's rules name who may give it.",
+        fix=("review it there: {url}",),
+    ),
+    "publish-waits/runner": Entry(
+        what="The last publish run has waited for over half an hour.",
+        why="No runner takes it: runs-on names none, the minutes are used up, or another run goes.",
+        fix=("gh run view {run} --repo {repository}",),
     ),
     "never-published": Entry(
-        what="The image was never published: the workflow publish.yml has not run.",
+        what=(
+            "The image was never published: the workflow publish.yml has not run for the default "
+            "branch or a tag."
+        ),
         fix=("git push",),
     ),
 }
@@ -221,6 +361,61 @@ PULL_SECRETS = {
             "has."
         ),
         fix=("{link}", "{restart}"),
+    ),
+}
+
+IMAGE_STREAMS = {
+    "image-stream/no-stream": Entry(
+        what="The container {container} gets its image from the ImageStreamTag {tag}, which is not "
+        "there.",
+        why="The project {stream_project} has no ImageStream {stream}.",
+        fix=("{lines}",),
+    ),
+    "image-stream/no-tag": Entry(
+        what="The container {container} gets its image from the ImageStreamTag {tag}, which is not "
+        "there.",
+        why="The ImageStream {stream} of {stream_project} has no such tag, so no image is put in.",
+        fix=("{lines}",),
+    ),
+    "image-stream/follows": Entry(
+        what="The container {container} gets its image from the ImageStreamTag {tag}, which has "
+        "none.",
+        why="It follows {origin}, which is not there.",
+        fix=("{lines}",),
+    ),
+    "image-stream/not-imported": Entry(
+        what="The container {container} gets its image from the ImageStreamTag {tag}, which has "
+        "none.",
+        why="{origin} was not imported yet.",
+        fix=("{lines}",),
+    ),
+    "image-stream/import-failed": Entry(
+        what="The ImageStreamTag {tag}, which the container {container} gets its image from, could "
+        "not be imported.",
+        why="It is made from {origin}.",
+        fix=("{lines}",),
+    ),
+    "image-stream/paused": Entry(
+        what="The container {container} has no image: its trigger for the ImageStreamTag {tag} is "
+        "paused.",
+        why="The tag has an image; nothing puts it in.",
+        fix=("{lines}",),
+    ),
+    "image-stream/not-filled-in": Entry(
+        what="The container {container} has no image, although the ImageStreamTag {tag} has one.",
+        why="The trigger did not put it in.",
+        fix=("{lines}",),
+    ),
+    "image-stream/not-seen": Entry(
+        what="The container {container} has no image: the ImageStreamTag {tag} is to give it one.",
+        why="You may not read it here; mostly it is not there.",
+        fix=("{lines}",),
+    ),
+    "image-stream/none": Entry(
+        what="The container {container} has no image: a blank stands in its place.",
+        why="OpenShift fills in a blank only where a trigger names an ImageStreamTag.",
+        change="image: REGISTRY/OWNER/NAME:TAG",
+        command="set image {target} {container}=REGISTRY/OWNER/NAME:TAG",
     ),
 }
 
@@ -463,7 +658,7 @@ STORAGE_AND_NODES = {
             "one."
         ),
         change="strategy: {type: Recreate}",
-        command="patch deployment {name} -p {patch}",
+        command="patch {kind_in_commands} {name} -p {patch}",
     ),
     "no-room/resources": Entry(
         what="No node has free what the pod asks for: {short}.",
@@ -740,7 +935,7 @@ ANSWERING = {
     ),
     "rollout-stuck/deployment": Entry(
         what="The rollout does not come to its end.",
-        fix=("{undo}", "$ describe deployment {name}"),
+        fix=("{undo}", "$ describe {kind_in_commands} {name}"),
     ),
     "starting/init": Entry(
         what=(
@@ -752,7 +947,8 @@ ANSWERING = {
     ),
     "starting/pods": Entry(
         what="It is starting: {ready} of {wanted} pods are ready{older}.",
-        fix=("$ {look} {target}",),
+        why="{seen}",
+        fix=("$ {look} {target}", "{if_it_stays}"),
     ),
     "anyuid-lost": Entry(
         what="It runs as a random user{granted}, although its account is anyuid.",
@@ -896,6 +1092,7 @@ ENTRIES = {
     **COULD_NOT_LOOK,
     **PROJECT_AND_WORKLOAD,
     **PUBLISHING,
+    **IMAGE_STREAMS,
     **PULL_SECRETS,
     **PULLING,
     **ADMISSION,

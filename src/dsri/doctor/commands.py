@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +14,55 @@ if TYPE_CHECKING:
 
 TOKEN_PAGE = "https://github.com/settings/tokens/new?scopes=read:packages"
 LOGIN_PAGE = "https://console.dsri.unimaas.nl: your name, Copy login command; paste it here"
+# What YAML 1.1 does not read as a text (yaml.org/type: bool, null).
+NO_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 # Kinds that do not replace a pod which is not ready.
 KEEP_BROKEN_PODS = ("StatefulSet", "ReplicaSet")
 
 
-def argument(value: Any) -> str:
-    """Return JSON as one word of a POSIX shell's command line."""
-    return "'" + json.dumps(value, separators=(",", ":")) + "'"
+def word(text: str) -> str:
+    """Return a text as YAML; in quotes where YAML 1.1 would not read it as a text without."""
+    is_plain = re.fullmatch(r"[A-Za-z/][\w./~-]*", text)
+    if is_plain and text.lower() not in NO_WORDS:
+        return text
+    return "'" + text.replace("'", "''") + "'"
+
+
+def flow(value: Any) -> str:
+    """Return lists, mappings, texts and numbers as YAML in one line, without double quotes."""
+    if isinstance(value, dict):
+        pairs = [f"{word(key)}: {flow(one)}" for key, one in value.items()]
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str):
+        return word(value)
+    return "null" if value is None else str(value)
+
+
+def list_argument(patch: list[Object]) -> str:
+    """Return a JSON patch as one word of a command line; see `patch_argument`."""
+    return f'"{flow(patch)}"'
+
+
+def patch_argument(key: str, value: object) -> str:
+    """Return a patch of one field as one word, for POSIX shells and every PowerShell alike.
+
+    It is YAML, as PowerShell before 7.3 takes the double quotes of JSON away (openshift/oc#813).
+    The tools take what begins with a brace for JSON (k8s.io/apimachinery, util/yaml), so it begins
+    with the field's name."""
+    return f'"{key}: {flow(value)}"'
 
 
 def for_cluster(case: Case, words: str, in_project: bool = True) -> str:
     """Return a command for the cluster, with the options that this was started with."""
     project = ["-n", case.project] if in_project else []
     return " ".join([case.facts.tool, *map(shlex.quote, case.facts.options), *project, words])
+
+
+def for_openshift(case: Case, project: str, words: str) -> str:
+    """Return a command of `oc` for a project that need not be the application's."""
+    return " ".join(["oc", *map(shlex.quote, case.facts.options), "-n", project, words])
 
 
 def apply(case: Case) -> list[str]:
@@ -109,7 +145,7 @@ def change(case: Case, what: str, command: str = "") -> list[str]:
 
 def take_out(case: Case, field: str) -> list[str]:
     """Return the lines that leave a field out of the pod's specification."""
-    patch = argument([{"op": "remove", "path": f"/spec/template/spec/{field}"}])
+    patch = list_argument([{"op": "remove", "path": f"/spec/template/spec/{field}"}])
     command = f"patch {case.kind.lower()} {case.name} --type=json -p {patch}"
     return change(case, f"take out {field}", "" if case.kind == "CronJob" else command)
 
@@ -133,7 +169,7 @@ def link(case: Case, secret: str) -> list[str]:
     if case.facts.tool == "oc":
         return [for_cluster(case, f"secrets link {case.account} {secret} --for=pull")]
     names = [*case.linked_secrets(case.account), secret]
-    patch = argument({"imagePullSecrets": [{"name": name} for name in names]})
+    patch = patch_argument("imagePullSecrets", [{"name": name} for name in names])
     return [for_cluster(case, f"patch serviceaccount {case.account} -p {patch}")]
 
 

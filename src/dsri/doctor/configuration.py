@@ -19,7 +19,7 @@ def add_missing_key(case: Case, kind: str, name: str, key: str, says: list[str])
         config=name,
         config_kind=kind.lower(),
         key=key,
-        patch=commands.argument({field: {key: "VALUE"}}),
+        patch=commands.patch_argument(field, {key: "VALUE"}),
     )
 
 

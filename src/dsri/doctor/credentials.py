@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from dsri.doctor import commands
 from dsri.doctor.case import Case
 from dsri.doctor.facts import ImageAnswer, Login, PullSecret, TokenAnswer
+from dsri.doctor.image_streams import INSIDE
 from dsri.doctor.objects import name_of, pull_secrets
 from dsri.doctor.pull_secret import KEYS
 from dsri.doctor.registry import OK, host_of, serves, split
@@ -16,11 +16,6 @@ from dsri.doctor.registry import OK, host_of, serves, split
 NAME = "github-ghcr-secret"  # of the printed steps
 REFUSED = (401, 403)
 PULL_SCOPES = {"read:packages", "write:packages"}
-# The cluster's own registry, and the project whose image it is.
-INSIDE = re.compile(
-    r"(?:image-registry\.openshift-image-registry\.svc"
-    r"|default-route-openshift-image-registry\.)[^/]*/([^/]+)/"
-)
 # Kinds of token that are wrong wherever they stand, and those that only a failed pull shows.
 NEVER_TAKEN = ("fine-grained", "of-a-workflow")
 SELDOM_TAKEN = ("empty", "with-spaces", "placeholder", "of-openshift", *NEVER_TAKEN)

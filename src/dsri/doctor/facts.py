@@ -119,5 +119,7 @@ class Facts:
     ports: dict[str, list[Port] | None] = field(default_factory=dict)  # by "pod/container"
     registry: dict[str, ImageAnswer] = field(default_factory=dict)  # by image
     runs: list[PublishRun] | None = None  # newest first
+    # (project, image stream) → the stream, None where it is not there.
+    streams: dict[tuple[str, str], Object | None] = field(default_factory=dict)
     # Values out of pull secrets, which no output may have in it.
     withheld: set[str] = field(default_factory=set, repr=False)

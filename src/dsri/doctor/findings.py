@@ -26,6 +26,7 @@ from dsri.doctor.running import running
 from dsri.doctor.scheduling import scheduling
 from dsri.doctor.starting import starting
 from dsri.doctor.storage import storage
+from dsri.doctor.streams import streams
 from dsri.doctor.workload import has_project, terminating, unexplained, workload
 
 # Each looks at one subject, and may ask what those before it have found.
@@ -33,6 +34,7 @@ SUBJECTS = (
     workload,
     publishing,
     accounts,
+    streams,
     pulling,
     admission,
     storage,

@@ -23,6 +23,8 @@ from dsri.doctor.cluster import (
 )
 from dsri.doctor.facts import Expected, Facts, Objects, PublishRun
 from dsri.doctor.github_runs import publish_runs, repository_of
+from dsri.doctor.image_streams import API as STREAMS
+from dsri.doctor.image_streams import sources_of
 from dsri.doctor.objects import (
     KINDS,
     asked_port,
@@ -159,6 +161,7 @@ class Gathering:
     def read_the_rest(self, runs: Future[list[PublishRun] | None] | None) -> None:
         """Read what depends on the workload: pods, secrets, logs, runs, the registry."""
         workload = self.facts.workload
+        streams = self.ask_for_streams(workload)
         if workload:
             template = template_of(workload)
             self.read_pods(workload)
@@ -167,12 +170,28 @@ class Gathering:
             self.read_other_names()
         runs = runs or self.ask_for_runs(workload)
         self.read_secrets(template)
+        self.read_streams(streams)
         self.read_logs()
         if any(pod.get("status", {}).get("phase") == "Pending" for pod in self.facts.pods):
             self.facts.existing = self.look_for_needs(template)
         if self.question.ask_registry:
             self.facts.registry = registry.ask(self.facts, template, self.logins)
         self.facts.runs = runs.result() if runs else None
+
+    def ask_for_streams(self, workload: Object | None) -> dict[tuple[str, str], Future[Answer]]:
+        """Ask for the image streams that a workload names, mostly none, and go on."""
+        asked = {}
+        for source in sources_of(workload, self.question.project):
+            path = f"{STREAMS}/namespaces/{source.project}/imagestreams/{source.stream}"
+            asked[source.key] = self.ask(path)
+        return asked
+
+    def read_streams(self, asked: dict[tuple[str, str], Future[Answer]]) -> None:
+        """Note the image streams that are there, and those that are not."""
+        for key, answer in asked.items():
+            found, why = answer.result()
+            if found or why == "NotFound":
+                self.facts.streams[key] = found
 
     def ask_for_runs(self, workload: Object | None) -> Future[list[PublishRun] | None] | None:
         """Ask for the publish runs of a workload's image, where `gh` may be asked."""
@@ -265,7 +284,7 @@ class Gathering:
         """Return the labels by which a workload finds its pods."""
         if workload["kind"] in ("CronJob", "Job"):
             return {"batch.kubernetes.io/job-name": name_of(self.facts.jobs[-1])}
-        chosen: Object = workload["spec"].get("selector", {})
+        chosen: Object = workload["spec"].get("selector") or {}
         if workload["kind"] == "DeploymentConfig":
             return chosen
         labels: dict[str, str] = chosen.get("matchLabels", {})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dsri.doctor import commands
 from dsri.doctor.case import Case
 from dsri.doctor.credentials import check_secrets, refused
+from dsri.doctor.github_runs import last_to_publish
 from dsri.doctor.objects import name_of
 from dsri.doctor.registry import host_of, split
 from dsri.kustomize import Object
@@ -140,10 +141,11 @@ def missing(case: Case, image: str, container: str, says: list[str]) -> None:
         command = f"set image {case.target} {container}={there}"
         rename = commands.change(case, f"image: {there}", command)
     key = "image-missing/not-in-registry"
-    if runs and runs[0].status != "completed":
+    last = last_to_publish(runs or [])
+    if last and last.status == "in_progress":
         key = "image-missing/being-published"
-        look = f"gh run watch {runs[0].number} --repo {repository}"
-    elif runs and runs[0].conclusion == "success":
+        look = f"gh run watch {last.number} --repo {repository}"
+    elif last and last.conclusion == "success":
         key = "image-missing/published"
     joint = "@" if reference.startswith("sha256:") else ":"
     shown = f"{repository}{joint}{reference}"
@@ -186,9 +188,14 @@ def other_failure(case: Case, failure: Failure, says: list[str]) -> None:
 
 def pulling(case: Case) -> None:
     """Find why images are not pulled."""
-    failures = pull_failures(case)
+    failures = [one for one in pull_failures(case) if one.container not in case.without_image]
     refusals = {failure.image for failure in failures if failure.kind == "refused"}
-    for image in sorted({c.get("image", "") for c in case.containers.values()}):
+    images = {
+        container.get("image", "")
+        for name, container in case.containers.items()
+        if name not in case.without_image
+    }
+    for image in sorted(images):
         check_secrets(case, image, is_refused=image in refusals)
     for failure in failures:
         says = case.say(failure.message, failure.image)

@@ -234,7 +234,7 @@ def ask(facts: Facts, template: Object, logins: Logins) -> dict[str, ImageAnswer
     found: dict[str, ImageAnswer] = {}
     for container in template.get("containers", []):
         image = container.get("image", "")
-        if image and image not in found:
+        if image.strip() and image not in found:
             name, login = login_for(image, facts.used, logins)
             found[image] = ask_image(facts, container["name"], image, name, login)
     return found

@@ -94,8 +94,9 @@ class WayIn:
         lead = f"expose {case.kind.lower()} {case.name} --name={self.to} --port=80"
         lead += f" --target-port={port}"
         if self.services:
-            patch = {"spec": {"to": {"name": (self.meant() or self.ours)[0]}}}
-            lead = f"patch route {self.name} --type=merge -p {commands.argument(patch)}"
+            to = {"name": (self.meant() or self.ours)[0]}
+            patch = commands.patch_argument("spec", {"to": to})
+            lead = f"patch route {self.name} --type=merge -p {patch}"
         case.add("route-service", route=self.name, service=self.to, lead=lead)
 
     def check_port(self, service: Object) -> None:
@@ -108,7 +109,8 @@ class WayIn:
         if target is None or target in known:
             return
         have = [port.get("name", port["port"]) for port in ports]
-        patch = commands.argument({"spec": {"port": {"targetPort": have[0]}}}) if have else ""
+        port = {"targetPort": have[0]} if have else {}
+        patch = commands.patch_argument("spec", {"port": port})
         self.case.add(
             "service-port/route",
             of=f"route/{self.name}",

@@ -154,7 +154,7 @@ class ServicePort:
             return [f"let the application listen on {self.number}, or:", *change]
         if len(better) == 1:
             path = f"/spec/ports/{self.place}/targetPort"
-            patch = commands.argument([{"op": "replace", "path": path, "value": better[0]}])
+            patch = commands.list_argument([{"op": "replace", "path": path, "value": better[0]}])
             words = f"patch service {self.name} --type=json -p {patch}"
             return [commands.for_cluster(case, words)]
         return [edit, "there: targetPort: the number of the port that it listens on"]

@@ -143,6 +143,8 @@ def held(case: Case, text: str) -> None:
     if case.workload and case.workload["spec"].get("replicas", 1) > 1:
         case.add("volume-held/several", case.say(text), **words)
         return
-    strategy = {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
-    patch = commands.argument(strategy)
+    # The other strategy's settings, as each kind names them, may not stay.
+    settings = "rollingParams" if case.kind == "DeploymentConfig" else "rollingUpdate"
+    strategy = {"type": "Recreate", settings: None}
+    patch = commands.patch_argument("spec", {"strategy": strategy})
     case.add("volume-held/rollout", case.say(text), patch=patch, **words)

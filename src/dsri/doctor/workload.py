@@ -6,6 +6,7 @@ import difflib
 
 from dsri.doctor import commands
 from dsri.doctor.case import Case
+from dsri.doctor.early import seen_so_far
 from dsri.doctor.hide import tail
 from dsri.doctor.objects import condition, is_settled, name_of, when
 from dsri.kustomize import Object
@@ -59,13 +60,13 @@ def workload(case: Case) -> None:
         case.add("scaled-down")
     if spec.get("suspend") and spec.get("schedule") != STARTED_BY_HAND:
         case.add("paused/suspended", warning=case.kind == "CronJob")
-    if case.kind == "Deployment" and spec.get("paused"):
+    if case.kind in ("Deployment", "DeploymentConfig") and spec.get("paused"):
         case.add("paused/rollout")
 
 
 def release(case: Case, what: str) -> str:
     """Return the command that takes the finalizers off an object."""
-    patch = commands.argument({"metadata": {"finalizers": None}})
+    patch = commands.patch_argument("metadata", {"finalizers": None})
     return commands.for_cluster(case, f"patch {what} --type=merge -p {patch}")
 
 
@@ -188,5 +189,15 @@ def say_it_is_starting(case: Case, ready: int, is_young: bool) -> None:
     """Add that pods are not ready, and nobody knows why."""
     older = f", {len(case.older)} of the release before still run" if case.older else ""
     look = "get" if case.kind in ("Pod", "ReplicaSet") else "rollout status"
-    wanted = case.wanted()
-    case.add("starting/pods", warning=is_young, ready=ready, wanted=wanted, older=older, look=look)
+    seen = seen_so_far(case)
+    case.add(
+        "starting/pods",
+        seen.says,
+        warning=is_young,
+        ready=ready,
+        wanted=case.wanted(),
+        older=older,
+        look=look,
+        seen=seen.text,
+        if_it_stays=seen.fix,
+    )

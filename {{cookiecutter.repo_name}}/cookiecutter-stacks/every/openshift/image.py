@@ -281,29 +281,36 @@ def rollout(image: str, folder: Path) -> None:
 
 # dsri.log_rules
 
-REFUSED = r"(permission denied|EACCES|errno 13)"
-# Words of their own: not a part of another word, nor of a path (`/app/import.sh`).
-LISTENS = r"(?<![\w/-])(bind|binding|listen|listening|port)(?![\w/-]|\.\w)"
-ADDRESS = r"(?<!\w)([\d.]+|\[[\da-f:]*\]|\*|localhost)?:\d{2,3}\b"
+REFUSED = r"(permission denied|\bEACCES\b|errno 13\b)"
+# Words of their own: not a part of another word, nor of a path (`/app/import.sh`, `bind mount`).
+OWN_WORD = r"(?<![\w/.\\-])"
+LISTENS = OWN_WORD + r"(bind|binding|listen|listening|make_sock)(?![\w/\\-]|\.\w| mount)"
+LOW = r"\d{1,3}(?![\d:])"  # a port below 1000, and no part of a time or of another number
+PORT = rf"{OWN_WORD}(privileged port|port[ :=#]{{1,3}}{LOW})"
+HOST = r"((?<![\w.])(\d+(\.\d+){3}|\*|localhost)|\[[\da-f:]*\]|(?<![\w:.\])]))"
+PAIR = rf"\('[^'\n]*', {LOW}\)"  # as Python writes an address
+SAME_LINE = r"[^\n]{0,200}"  # bounded, as a line may be a whole file
+LISTENING = rf"({LISTENS}|createTcp|{PORT}|{HOST}:{LOW}|{PAIR})"
 
 # The rule → how a log says that it was broken. Where several fit, the first one counts.
 SIGNS = {
-    "no-space": r"no space left|ENOSPC|errno 28",
+    "no-space": r"no space left|\bENOSPC\b|errno 28\b",
     "read-only": (
-        r"read-only file system|EROFS|errno 30"
+        r"read-only file system|\bEROFS\b|errno 30\b"
         r"|unable to open database file|readonly database"
     ),
     "low-port": (
-        rf"({LISTENS}|createTcp|connection to \()[^\n]*{REFUSED}"
+        rf"{LISTENING}{SAME_LINE}{REFUSED}|{REFUSED}{SAME_LINE}{LISTENING}"
+        # The next lines of a traceback: Python's, Java's; and gunicorn, which gives no reason.
         r"|\.bind\(([^\n]*\n){1,2}[^\n]*permission denied"
-        rf"|permission denied[^\n]*({LISTENS}|{ADDRESS})"
-        rf"|PermissionError[^\n]*\n?[^\n]*{LISTENS}"
+        rf"|{REFUSED}{SAME_LINE}\n\s*at {SAME_LINE}\.(bind|listen)"
+        rf"|can't connect to {PAIR}"
     ),
     "needs-root": (
-        r"must be run as root|(need|require)s? root|not root|run (it |this )?as root"
-        r"|setuid|setgid|chown"
+        r"must be run as root|(need|require)s? root\b|\bnot root\b|run (it |this )?as root\b"
+        r"|(?<![\w/-])(set[ug]id|[fl]?chown)(?![\w/-]|\.\w)"
     ),
-    "not-permitted": r"operation not permitted|EPERM",
+    "not-permitted": r"operation not permitted|\bEPERM\b",
     "denied": rf"{REFUSED}|PermissionError|AccessDenied|cannot (open|create|write)",
     "exec-format": r"exec format error",
     "user-name": (
