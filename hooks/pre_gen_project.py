@@ -30,6 +30,7 @@ HIDDEN = (
     "\ufdd0-\ufdef\ufeff\ufff9-\uffff]"
 )
 LOGIN = "(?!.{40})[A-Za-z0-9]+(-[A-Za-z0-9]+)*"
+MANAGED = "(_[A-Za-z0-9]{3,8})"  # an enterprise's short code ends its managed accounts' names
 LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"  # RFC 1123 (Kubernetes, Object Names and IDs)
 LABEL_LENGTH = 63  # characters (DNS, RFC 1035)
 DOMAIN = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -100,10 +101,13 @@ def one_of(*choices: str) -> Rule:
     return Rule("|".join(map(re.escape, choices)), "one of: " + ", ".join(choices))
 
 
-def login(end: str = "") -> Rule:
+def login() -> Rule:
     """Give the rule for an account's name (docs.github.com, username considerations)."""
-    allowed = "a GitHub login: letters, digits and single hyphens inside, at most 39 characters"
-    return Rule(LOGIN + end, allowed)
+    allowed = (
+        "a GitHub login: letters, digits and single hyphens inside, at most 39 characters; one "
+        "underscore before the short code of an enterprise that manages the account"
+    )
+    return Rule(LOGIN + MANAGED + "?", allowed)
 
 
 RULES = {
@@ -118,7 +122,7 @@ RULES = {
     "description": text(350),
     "stack": one_of(*STACKS),
     "github_owner": login(),
-    "github_username": login(end="(_[A-Za-z0-9]{3,8})?"),  # an enterprise's managed account
+    "github_username": login(),
     "full_name": text(100),
     "email": Rule(
         # A dot-atom (RFC 5321) without what a shell would read.
