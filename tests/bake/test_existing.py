@@ -111,10 +111,9 @@ def test_another_branch_of_another_remote_is_pushed_and_what_publishes_it_is_sai
         ["checkout", "-q", "-b", "idea"],
     ):
         assert run("git", *command, cwd=mine).returncode == 0
-    text = bake(mine.parent, "-f", "-s", stack="own-dockerfile").text
+    text = " ".join(bake(mine.parent, "-f", "-s", stack="own-dockerfile").text.split())
     assert (
-        "    git push -u upstream HEAD\n\n  Merge this branch into main; that publishes.\n\n2. "
-        in text
+        " git push -u upstream HEAD Merge this branch into main; that publishes. 2. " in text
         and "gh repo create" not in text
     )
 
@@ -228,7 +227,6 @@ def test_a_run_that_ends_half_way_loses_nothing_and_can_be_run_again(mine, monke
         "LICENSE",
         "CITATION.cff",
         "compose.yaml",
-        ".dockerignore",
         ".gitattributes",
     }  # what `mine` has by another name
 

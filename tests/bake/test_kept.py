@@ -75,7 +75,16 @@ def test_what_git_sees_of_the_users_files_is_as_before(there):
     for name in ("data/table.csv", "dist/index.html", ".env", "a.pyc", "x.bat"):
         (path / name).parent.mkdir(exist_ok=True)
         (path / name).write_bytes(b"mine\r\n")
-    words = ("status", "--porcelain", "--untracked-files=all", "--", "data", "dist", ".env", "*.pyc")
+    words = (
+        "status",
+        "--porcelain",
+        "--untracked-files=all",
+        "--",
+        "data",
+        "dist",
+        ".env",
+        "*.pyc",
+    )
     before = run("git", *words, cwd=path).stdout
     assert len(before.splitlines()) == 4
     bake(path.parent, "-f", "-s", stack="own-dockerfile")

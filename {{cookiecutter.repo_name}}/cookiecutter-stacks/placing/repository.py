@@ -9,16 +9,26 @@ from dataclasses import dataclass
 
 from .staging import FOLDER, StagedFile
 
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+FIXED = (
+    *("-c", "color.ui=false", "-c", "column.ui=never", "-c", "core.fsmonitor=false"),
+    *("-c", "core.quotePath=false", "-c", "diff.ignoreSubmodules=none", "-c", "core.pager=cat"),
+)
+
 
 def git(*words: str) -> str:
     """Give what git answers, without white space at the ends; "" where there is no git.
 
-    It is only asked: no command changes anything.
+    It is only asked: no command changes anything. What a user has set changes no answer, and what
+    a git hook has set (GIT_DIR and the like) leads to no other repository.
     """
     import subprocess  # noqa: PLC0415 - a new folder, the common case, does not need it
 
+    env = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    env["GIT_OPTIONAL_LOCKS"] = "0"
+    command = ["git", "--no-pager", *FIXED, *words]
     try:
-        answer = subprocess.run(["git", *words], capture_output=True, check=False).stdout
+        answer = subprocess.run(command, env=env, capture_output=True, check=False).stdout
     except OSError:
         return ""
     return answer.decode("utf-8", "surrogateescape").strip()

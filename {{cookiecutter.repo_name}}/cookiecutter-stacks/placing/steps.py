@@ -60,7 +60,7 @@ def folder_to_enter() -> str:
 def commit_commands(shell: Shell, repository: Repository, added: list[str]) -> list[str]:
     """Give the commands that commit what was added; what the user has staged stays staged."""
     sparse = ["--sparse"] if repository.hidden else []
-    only = ["--", *added] if git("diff", "--cached", "--name-only") else []
+    only = ["--", *added] if git("diff", "--cached", "--name-only", "--no-ext-diff") else []
     return [
         shell.command("git", "add", "-f", *sparse, "--", *added),
         shell.command("git", "commit", "-q", "-m", "Start from cookiecutter-dsri", *only),
