@@ -14,7 +14,7 @@ from .project import Project
 from .repository import Placed, Repository
 from .selection import MANIFESTS, Selection, select
 from .shell import Shell, filled
-from .steps import printed_steps
+from .steps import printed_steps, said_of_git
 from .terminal import show
 
 SAID_OF = ("CITATION.cff", "LICENSE")  # files that other files name
@@ -52,7 +52,9 @@ def place_and_print(project: Project) -> None:
         said += said_of_manifests(selection)
     else:
         said += [] if origin or project.is_cruft else said_of_updates()
-        said.append(printed_steps(templates, shell, repository, placed.added))
+        for sentence in said_of_git(repository):
+            said += [filled(sentence), ""]
+        said.append(printed_steps(project, templates, shell, repository, placed.added))
     staging.remove()
     show("\n".join(said), shell)
 
