@@ -12,7 +12,7 @@ if os.path.dirname(__file__) in sys.path:
     sys.path.remove(os.path.dirname(__file__))
 import json  # noqa: E402 - only now it is Python's own
 import re  # noqa: E402 - the same
-from typing import Any, Callable, NamedTuple, NoReturn  # noqa: E402 - the same
+from typing import Any, Callable, Iterable, NamedTuple, NoReturn  # noqa: E402 - the same
 
 CONTEXT: "dict[str, Any]" = json.loads(r"""{{ cookiecutter | tojson }}""")
 STACKS: "dict[str, dict[str, Any]]" = CONTEXT.get("_stacks", {})
@@ -21,6 +21,8 @@ STAGING = "cookiecutter-stacks"  # what post_gen_project.py removes
 OLDEST = (2, 1, 1)  # the first cookiecutter that has all that the template uses
 OLDEST_PYTHON = (3, 9)
 WINDOWS = os.name == "nt" and "MSYSTEM" not in os.environ  # MSYSTEM is set in Git Bash
+GITHUB = ("github.com", "www.github.com", "ssh.github.com")  # the last is for port 443
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 SHOWN = 60  # characters of a wrong answer
 
 # Unicode: controls, line and paragraph separators, bidirectional controls (UAX 9), the byte order
@@ -30,6 +32,7 @@ HIDDEN = (
     "\ufdd0-\ufdef\ufeff\ufff9-\uffff]"
 )
 LOGIN = "(?!.{40})[A-Za-z0-9]+(-[A-Za-z0-9]+)*"
+MANAGED = "(_[A-Za-z0-9]{3,8})"  # an enterprise's short code ends its managed accounts' names
 LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"  # RFC 1123 (Kubernetes, Object Names and IDs)
 LABEL_LENGTH = 63  # characters (DNS, RFC 1035)
 DOMAIN = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -100,10 +103,13 @@ def one_of(*choices: str) -> Rule:
     return Rule("|".join(map(re.escape, choices)), "one of: " + ", ".join(choices))
 
 
-def login(end: str = "") -> Rule:
+def login() -> Rule:
     """Give the rule for an account's name (docs.github.com, username considerations)."""
-    allowed = "a GitHub login: letters, digits and single hyphens inside, at most 39 characters"
-    return Rule(LOGIN + end, allowed)
+    allowed = (
+        "a GitHub login: letters, digits and single hyphens inside, at most 39 characters; one "
+        "underscore before the short code of an enterprise that manages the account"
+    )
+    return Rule(LOGIN + MANAGED + "?", allowed)
 
 
 RULES = {
@@ -118,7 +124,7 @@ RULES = {
     "description": text(350),
     "stack": one_of(*STACKS),
     "github_owner": login(),
-    "github_username": login(end="(_[A-Za-z0-9]{3,8})?"),  # an enterprise's managed account
+    "github_username": login(),
     "full_name": text(100),
     "email": Rule(
         # A dot-atom (RFC 5321) without what a shell would read.
@@ -222,18 +228,22 @@ def typed(answer: str) -> str:
     return answer.replace('"', "\x7b\x7b '\\x22' \x7d\x7d") if WINDOWS else answer
 
 
-def again(answers: "dict[str, str]", wrong: "dict[str, str]") -> str:
-    """Give the command that asks the wrong ones again and keeps the others."""
+def again(answers: "dict[str, str]", wrong: "Iterable[str]", folder: str = "") -> str:
+    """Give the command that asks the wrong ones again and keeps the others.
+
+    `folder` is where it generates, by default here.
+    """
     from shutil import which  # noqa: PLC0415 - it costs as much as the hook, which rarely needs it
 
+    folder = folder or os.getcwd()
     is_on_path = which("cookiecutter")
     words = ["cookiecutter"] if is_on_path else [sys.executable, "-m", "cookiecutter"]
     words.append(str(CONTEXT.get("_template", "gh:MaastrichtU-IDS/cookiecutter-dsri")))
     if CONTEXT.get("_checkout"):
         words += ["--checkout", str(CONTEXT["_checkout"])]
-    if os.listdir():
+    if os.listdir(folder):
         words += ["-f", "-s"]
-    output = os.path.dirname(os.getcwd())
+    output = os.path.dirname(folder)
     if os.path.realpath(os.environ.get("PWD", "")) != os.path.realpath(output):
         words += ["-o", output]
     words += [key + "=" + typed(answers[key]) for key in RULES if key not in wrong]
@@ -253,8 +263,225 @@ def outdated() -> bool:
     return any(now[key] != CONTEXT.get(key) for key in facts)
 
 
-def report(answers: "dict[str, str]", wrong: "dict[str, str]") -> str:
-    """Give what is said of the wrong answers."""
+def git(*words: str) -> str:
+    """Give what git answers, without white space at the ends; "" where it has no answer.
+
+    It is only asked. What a git hook has set (GIT_DIR and the like) leads to no other repository.
+    """
+    env = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    settings = ("-c", "color.ui=false", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+    return output_of(["git", "--no-pager", *settings, *words], env)
+
+
+def output_of(command: "list[str]", env: "dict[str, str]") -> str:
+    """Give what a command prints; "" where it is not there."""
+    import subprocess  # noqa: PLC0415 - a new folder, the common case, does not need it
+
+    try:
+        answer = subprocess.run(command, env=env, capture_output=True, check=False).stdout
+    except OSError:
+        return ""
+    return answer.decode("utf-8", "surrogateescape").strip()
+
+
+class Place(NamedTuple):
+    """Where an address of a remote leads: a host (none for a folder), and the path there."""
+
+    host: str
+    path: str
+
+    @property
+    def repository(self) -> str:
+        """The repository on github.com as OWNER/NAME; "" where it is none."""
+        return self.path if self.host in GITHUB and self.path.count("/") == 1 else ""
+
+
+class Remote(NamedTuple):
+    """A remote of the repository, and where a push to it goes."""
+
+    name: str
+    places: "list[Place]"
+
+    @property
+    def repository(self) -> str:
+        """The repository on github.com as OWNER/NAME; "" where it is none."""
+        return next((place.repository for place in self.places if place.repository), "")
+
+    @property
+    def host(self) -> str:
+        """Where it is, in words."""
+        return next((place.host for place in self.places if place.host), "a folder")
+
+
+def place_of(address: str) -> Place:
+    """Read an address (git-fetch(1), GIT URLS); neither a login nor a port is kept."""
+    found = re.fullmatch(r"(\w[\w+.-]*)://([^/]*@)?([^/:@]+)(:\d*)?/(.*)", address)
+    if found:
+        scheme, host, path = found[1], found[3], found[5]
+    else:
+        # HOST:PATH; one letter is a drive of Windows, two colons name a helper.
+        found = re.fullmatch(r"([^/@:]*@)?([^/@:]{2,}):(?!:|//)(.*)", address)
+        if not found:
+            return Place("", "")
+        scheme, host, path = "ssh", found[2], found[3]
+    host = host.lower()
+    if "ssh" in scheme and host not in GITHUB:
+        host = host_behind(host)
+    return Place(host, re.sub(r"(?i)\.git$", "", path.strip("/")).strip("/"))
+
+
+def host_behind(alias: str) -> str:
+    """Give the host that ssh's configuration has for a name; it is only asked, not called."""
+    said = output_of(["ssh", "-G", "--", alias], dict(os.environ))
+    found = re.search(r"(?mi)^hostname (\S+)$", said)
+    host = found[1].lower() if found else alias
+    # Names for several accounts, as in git@github.com-work:owner/name.
+    return "github.com" if re.match(r"github(\.com)?([-_][^.]*)?$", host) else host
+
+
+def remotes() -> "list[Remote]":
+    """Give the repository's remotes, origin first.
+
+    An address counts as it is written and as url.*.insteadOf changes it: either may be a
+    shorthand or a mirror.
+    """
+    addresses: "dict[str, dict[str, list[str]]]" = {}
+    pattern = r"^remote\..*\.(url|pushurl)$"
+    for entry in git("config", "-z", "--get-regexp", pattern).split("\0"):
+        key, _, address = entry.partition("\n")
+        name, _, kind = key.partition(".")[2].rpartition(".")
+        if name:
+            addresses.setdefault(name, {}).setdefault(kind, []).append(address)
+    for line in git("remote", "-v").splitlines():
+        name, _, address = line.partition("\t")
+        kind = "pushurl" if "pushurl" in addresses.get(name, {}) else "url"
+        if name in addresses and " (push)" in address:
+            addresses[name].setdefault(kind, []).append(address.rpartition(" (push)")[0])
+    found = []
+    for name in sorted(addresses, key=lambda name: (name != "origin", name)):
+        kinds = addresses[name]
+        places = list(map(place_of, kinds.get("pushurl", [])))
+        if not any(place.host for place in places):  # also where a push is forbidden: "no_push"
+            places += map(place_of, kinds.get("url", []))
+        found.append(Remote(name, places))
+    return found
+
+
+def answers_of_git(answers: "dict[str, str]", wrong: "dict[str, str]") -> "dict[str, str]":
+    """Give the owner and name that the remotes say where they contradict the answers.
+
+    A fork agrees with the answers by its remote for the original. Stops where no remote is on
+    github.com.
+    """
+    found = remotes()
+    wanted = (answers["github_owner"] + "/" + answers["repo_name"]).lower()
+    on_github = [remote for remote in found if remote.repository]
+    if not found or any(remote.repository.lower() == wanted for remote in on_github):
+        return {}
+    if not on_github:
+        stop(said_of_other_hosts(answers, wrong, found))
+    owner, name = on_github[0].repository.split("/")
+    if not right("repo_name", name):
+        stop(
+            f"The remote {on_github[0].name} is github.com/{owner}/{name}; nothing was written.\n"
+            f"A repository of that name cannot be used here: {RULES['repo_name'].allowed}.\n"
+            "Rename it on GitHub (Settings), then run this with its new name."
+        )
+    said = {"github_owner": owner, "repo_name": name}
+    return {key: said[key] for key in said if said[key].lower() != answers[key].lower()}
+
+
+def said_of_other_hosts(
+    answers: "dict[str, str]", wrong: "dict[str, str]", found: "list[Remote]"
+) -> str:
+    """Give what is said where the repository is elsewhere than on github.com."""
+    listed = ", ".join(f"{remote.name} ({remote.host})" for remote in found)
+    owner, name = answers["github_owner"], answers["repo_name"]
+    return (
+        f"No remote of this repository is on github.com: {listed}. Nothing was written.\n"
+        "GitHub builds the image and publishes it, so the repository has to be there, too. Make "
+        f"an empty one, at https://github.com/new?owner={owner}&name={name}, and say so:\n\n"
+        f"    git -C {quoted(os.getcwd())} remote add github "
+        f"https://github.com/{owner}/{name}.git\n\n"
+        "Then run this again:\n\n    " + again(answers, wrong) + "\n"
+    )
+
+
+def is_in_git() -> bool:
+    """Whether this folder may be in a git repository: it costs no call of git."""
+    folder = os.getcwd()
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        if folder == os.path.dirname(folder):
+            return os.path.isfile("HEAD")  # as a bare repository has
+        folder = os.path.dirname(folder)
+    return True
+
+
+def check_repository(answers: "dict[str, str]", wrong: "dict[str, str]") -> "dict[str, str]":
+    """Give the answers that the repository in this folder contradicts, as they are right.
+
+    `wrong` are those that cannot be used anyway.
+
+    Stops where the folder is not the work tree of a repository of its own, but has to be.
+    """
+    if not is_in_git():
+        return {}
+    words = ("--is-bare-repository", "--is-inside-git-dir", "--show-toplevel")
+    facts = git("rev-parse", *words).splitlines()
+    if "true" in facts[:2]:
+        stop(
+            f"{os.getcwd()} is a git repository without files of its own (a bare one, or the inside "
+            "of .git); nothing was written.\nGenerate into a clone of it (git clone)."
+        )
+    top = facts[2] if len(facts) == len(words) else ""
+    if not top:  # no git, or one that does not trust this folder
+        return {}
+    if not os.path.samefile(top, os.getcwd()):
+        check_subfolder(answers, wrong, os.path.realpath(top))
+        return {}
+    return answers_of_git(answers, wrong)
+
+
+def check_subfolder(answers: "dict[str, str]", wrong: "dict[str, str]", top: str) -> None:
+    """Stop where this folder belongs to the repository around it.
+
+    It does where that repository has files of it, or is the very one that the answers name.
+    Otherwise it becomes a repository of its own.
+    """
+    wanted = (answers["github_owner"] + "/" + answers["repo_name"]).lower()
+    repositories = [remote.repository for remote in remotes() if remote.repository]
+    is_same = wanted in map(str.lower, repositories)
+    if not is_same and not git("ls-files", "--", "."):
+        return
+    there = {**answers, "repo_name": os.path.basename(top)}
+    if repositories:
+        there["github_owner"] = repositories[0].partition("/")[0]
+    stop(
+        f"{os.getcwd()} is inside another git repository, {top}; nothing was written.\n"
+        "GitHub runs only the workflows in a repository's top folder, so nothing would be "
+        "published from here. To add the template to that repository:\n\n    "
+        + again(there, wrong, top)
+        + "\n\nOr move this folder out of it, to where it is a repository of its own, and run "
+        "the same command there.\n"
+    )
+
+
+def said_of_folder(name: str) -> "list[str]":
+    """Give the lines on the folder, whose name has to be the repository's."""
+    here = os.getcwd()
+    there = os.path.join(os.path.dirname(here), name)
+    if os.path.isfile(".git"):  # a worktree or a submodule: others know where it is
+        return [
+            f"This folder is a worktree or a submodule. Clone the repository into another folder, "
+            f"named {name}, and run this beside it:",
+            "",
+        ]
+    command = "    mv " + quoted(here) + " " + quoted(there)
+    return ["The folder has to be named as the repository is:", "", command, ""]
+
+
+def report(answers: "dict[str, str]", wrong: "dict[str, str]", of_git: "dict[str, str]") -> str:
+    """Give what is said of the wrong answers; `of_git` are right ones, as the repository says."""
     count = "1 answer" if len(wrong) == 1 else f"{len(wrong)} answers"
     lines = [count + " cannot be used; nothing was written."]
     for key, allowed in wrong.items():
@@ -263,8 +490,12 @@ def report(answers: "dict[str, str]", wrong: "dict[str, str]") -> str:
         if len(answer) > SHOWN:
             shown += f"... ({len(answer)} characters)"
         lines += ["", f"  {key}: {shown}", "    allowed: " + allowed]
+    lines.append("")
+    if "repo_name" in of_git:
+        lines += said_of_folder(of_git["repo_name"])
     advice = "This asks again; Enter keeps what was right (cookiecutter's own report follows):"
-    return "\n".join([*lines, "", advice, "", "    " + again(answers, wrong), ""])
+    command = again({**answers, **of_git}, set(wrong) - set(of_git))
+    return "\n".join([*lines, advice, "", "    " + command, ""])
 
 
 def main() -> None:
@@ -289,8 +520,11 @@ def main() -> None:
             + "\n"
         )
     wrong = problems(answers)
+    of_git = check_repository(answers, wrong)
+    for key, answer in of_git.items():
+        wrong[key] = answer + ", as the repository's remote on github.com says"
     if wrong:
-        stop(report(answers, wrong))
+        stop(report(answers, wrong, of_git))
 
 
 if __name__ == "__main__":

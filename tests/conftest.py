@@ -446,7 +446,6 @@ def somebodys(tmp_path_factory):
         "COPYING": "GPL\n",
         "src/app.py": "print(1)\n",
         "src/crlf.txt": "a\r\nb\r\n",
-        "openshift": "a file where a folder would go\n",
         ".stacks": "mine\n",
         ".gitignore": "*.ignored\n",
         "secret.ignored": "x\n",

@@ -30,7 +30,7 @@ WRONG = {
     ],
     "description": ["", "x" * 351, "a\x7fb"],
     "stack": ["flask", ""],
-    "github_owner": ["-a", "a-", "a--b", "a_b", "a" * 40, "my org"],
+    "github_owner": ["-a", "a-", "a--b", "a_b", "_acme", "a_bcd_efg", "a" * 40, "my org"],
     "github_username": ["-a", "a--b", "a b", "a" * 40, "é"],
     "full_name": ["", "x" * 101],
     "email": [
@@ -64,6 +64,7 @@ WRONG = {
 }
 RIGHT = {
     "repo_name": ["Kg_Demo.v1", "a", "x__y", "a--b", "console"],
+    "github_owner": ["octocat", "a-b", "jdoe_acme"],
     "github_username": ["octocat", "a-b", "mona_octo"],
     "email": ["a.b+c@um.nl", "x@sub.maastrichtuniversity.nl"],
     "openshift_project": ["ab", "2024-study"],

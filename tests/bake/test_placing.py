@@ -124,7 +124,8 @@ def test_the_steps_name_one_way_only(tmp_path, monkeypatch, has_gh):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("placing.steps.has_gh", lambda: has_gh)
     templates = environment(project(), folder=str(STAGED))
-    text = printed_steps(templates, Shell(is_posix=True), Repository(True, frozenset(), {}), [])
+    repository = Repository(True, frozenset(), {})
+    text = printed_steps(project(), templates, Shell(is_posix=True), repository, [])
     assert ("gh repo create mona/kg" in text) == has_gh
     assert ("Make it, empty, at" in text) != has_gh
     assert "Without gh" not in text and "    cd " in text

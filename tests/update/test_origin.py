@@ -80,7 +80,10 @@ def test_what_a_user_had_is_left_to_them_by_updates_too(published, tmp_path):
         (tmp_path / "Kg_Demo.v1" / name).write_text("mine\n", encoding="utf-8")
     made = bake(tmp_path, "-f", "-s", template=ADDRESS, stack="own-dockerfile")
     assert state(made)["skip"] == [
+        ".dockerignore",
+        ".gitattributes",
         ".github/dependabot.yml",
+        ".gitignore",
         "CITATION.cff",
         "Dockerfile",
         "LICENSE",

@@ -111,6 +111,7 @@ def owner(published, tmp_path, capsys, monkeypatch):
         assert made.status == 0, made.text
         return Owner(published, made.path, capsys, monkeypatch)
 
+    make.published, make.capsys, make.monkeypatch = published, capsys, monkeypatch
     return make
 
 
@@ -240,6 +241,24 @@ def test_a_new_file_never_takes_the_place_of_the_owners(owner):
             "- `part/compose.yaml`: `part/docker-compose.yml` stands there",
         )
     )
+
+
+def test_what_would_change_how_files_are_read_does_not_come_later(owner, tmp_path):
+    (tmp_path / "Kg_Demo.v1").mkdir()
+    (tmp_path / "Kg_Demo.v1/Dockerfile").write_text("FROM scratch\n")
+    made = bake(tmp_path, "-f", "-s", template=ADDRESS, stack="own-dockerfile")
+    mine = Owner(owner.published, made.path, owner.capsys, owner.monkeypatch)
+    names = (".dockerignore", ".gitattributes", ".gitignore")
+    assert set(names) <= set(mine.state["skip"])
+    mine.release(
+        (STAGED + "own-dockerfile/.dockerignore", ".git", "changed\n.git"),
+        (STAGED + "every/.gitattributes", "* text", "*.x text\n* text"),
+        (STAGED + "own-dockerfile/.gitignore", ".env", "changed\n.env"),
+        RULE,
+    )
+    mine.update()
+    assert set(mine.changed()) == {"openshift/route.yaml"}
+    assert (mine / "openshift/.gitattributes").is_file()
 
 
 def test_what_the_template_gives_up_or_renames(owner):

@@ -19,6 +19,8 @@ from dsri.update.merge import STATE, WORKFLOWS, Files, Merge, Outcome, Repositor
 from dsri.update.template import Answers, Template
 
 State = dict[str, Any]  # what .cruft.json holds
+# It reads a patch as `diff-tree` makes it, whatever the user's settings for other patches.
+APPLY = ("apply", "--index", "--binary", "-p1", "--whitespace=nowarn", "--no-ignore-whitespace")
 
 
 @dataclass
@@ -58,9 +60,9 @@ def first_answers(state: State) -> Answers:
 
     They are those of the first commit that has this state's version."""
     found = answers_of(state)
-    for commit in git("log", "--format=%H", "--", STATE).split():
+    for commit in git("rev-list", "HEAD", "--", STATE).split():
         try:
-            older = recorded(git("show", f"{commit}:./{STATE}"))
+            older = recorded(git("cat-file", "blob", f"{commit}:./{STATE}"))
         except Stopped:
             break
         if (older["commit"], older.get("round")) != (state["commit"], state.get("round")):
@@ -258,7 +260,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         made = update(given.checkout, not without, checks=without)
         if made.outcome and not given.hand_over:
-            git_bytes("apply", "--index", "--binary", text=made.patch)
+            git_bytes(*APPLY, text=made.patch)
     except Stopped as why:
         sys.exit(str(why))
     if made.outcome and given.hand_over:

@@ -8,16 +8,14 @@ follows a moved file and marks a conflict in its place."""
 from __future__ import annotations
 
 import fnmatch
-import os
 import posixpath
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from dsri.same_names import is_same_thing
 from dsri.update import Stopped
-from dsri.update.git import git, git_bytes
+from dsri.update.git import environment, git, git_bytes
 
 WORKFLOWS = ".github/workflows/"
 STATE = ".cruft.json"
@@ -27,14 +25,13 @@ Files = dict[str, Entry]  # by path
 BOTH_CHANGED = {1, 2, 3}
 GONE_HERE = {1, 3}
 GONE_IN_TEMPLATE = {1, 2}
-SETTINGS = {
-    "user.name": "x",
-    "user.email": "x",
-    "core.autocrlf": "false",
-    "core.quotePath": "false",
-    "merge.conflictStyle": "diff3",
-    "merge.directoryRenames": "false",
-}
+# A patch that `git apply` takes, whatever the user likes to see in one (git-diff-tree(1)).
+PATCH = (
+    *("-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color"),
+    *("--no-ext-diff", "--no-textconv", "--no-relative", "--src-prefix=a/", "--dst-prefix=b/"),
+    *("--unified=3", "--inter-hunk-context=0", "--diff-algorithm=myers", "--indent-heuristic"),
+    *("--submodule=short", "--ignore-submodules=none", "-O/dev/null"),
+)
 
 
 def within(path: str, places: Iterable[str]) -> bool:
@@ -92,19 +89,19 @@ class Repository:
         """Make it in a folder, for the owner's repository at `top`."""
         self.top = top
         self.dir = folder / "merge.git"
-        git("init", "-q", "--bare", str(self.dir))
+        kind = git("rev-parse", "--show-object-format", cwd=top).strip()
+        own = environment(is_own=True)
+        git("init", "-q", "--bare", f"--object-format={kind}", str(self.dir), env=own)
         place = git("rev-parse", "--git-path", "objects", cwd=top).strip()
         objects = (top / place).resolve()
         alternates = self.dir / "objects" / "info" / "alternates"
         alternates.write_text(f"{objects}\n", encoding="utf-8")
-        for key, value in SETTINGS.items():
-            self.git("config", key, value)
 
     def environment(self, work: Path | None = None, index: Path | None = None) -> dict[str, str]:
         """Return the environment in which git uses this directory."""
         places = {"GIT_DIR": self.dir, "GIT_WORK_TREE": work, "GIT_INDEX_FILE": index}
         own = {name: str(place) for name, place in places.items() if place}
-        return {**os.environ, **own}
+        return environment(is_own=True, **own)
 
     def git(
         self,
@@ -154,8 +151,7 @@ class Repository:
     def diff(self, old: Files, new: Files) -> bytes:
         """Return the patch from some files to others, for `git apply`."""
         trees = self.tree(old), self.tree(new)
-        options = ["--binary", "--full-index", "--no-renames"]
-        return git_bytes("diff", *options, *trees, cwd=self.dir, env=self.environment())
+        return git_bytes("diff-tree", *PATCH, *trees, cwd=self.dir, env=self.environment())
 
     def commit(self, files: Files, *parent: str) -> str:
         """Return a commit of these files."""
@@ -165,20 +161,13 @@ class Repository:
         """Return (the files, {path: its conflict}) of a merge of two branches.
 
         The form of what git prints is that of git-merge-tree(1), OUTPUT."""
-        done = subprocess.run(
-            ["git", "merge-tree", "--write-tree", "-z", ours, theirs],
-            cwd=self.dir,
-            env=self.environment(),
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            check=False,
-        )
-        if done.returncode not in (0, 1):
+        words = ("merge-tree", "--write-tree", "-z", ours, theirs)
+        try:
+            printed = git(*words, cwd=self.dir, env=self.environment(), fine=(0, 1))
+        except Stopped as why:
             version = git("--version").strip()
-            said = done.stderr.strip()
-            raise Stopped(f"This needs git 2.38 or newer; {version} says: {said}")
-        tree, *rest = done.stdout.split("\0")
+            raise Stopped(f"This needs git 2.38 or newer; {version} says: {why}") from None
+        tree, *rest = printed.split("\0")
         return self.files(tree), conflicts_in(rest)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dsri.update import Stopped
-from dsri.update.git import git
+from dsri.update.git import environment, fixed_settings, git
 
 VERSION = re.compile(r"v\d+\.\d+\.\d+")
 MOST_COMMITS = 50  # that are listed
@@ -63,11 +63,12 @@ class Template:
         """Copy it into a folder; Stopped where the address cannot be cloned."""
         self.address = address
         self.folder = folder / "template"
-        git("clone", "-q", "--mirror", "--", address, str(self.folder))
+        words = ("clone", "-q", "--mirror", "--", address, str(self.folder))
+        git(*words, env=environment(GIT_TEMPLATE_DIR=""))
 
     def git(self, *words: str) -> str:
         """Return what git says of the template's repository."""
-        return git(*words, cwd=self.folder)
+        return git(*words, cwd=self.folder, env=environment(True, GIT_DIR=str(self.folder)))
 
     def commit(self, name: str) -> str | None:
         """Return the commit that a branch, a tag or a commit's number names; None for none."""
@@ -78,7 +79,8 @@ class Template:
 
     def newest_release(self) -> str | None:
         """Return the tag of the newest release; None before the first one."""
-        tags = self.git("tag", "--list", "--sort=-version:refname").split()
+        words = ("--format=%(refname:strip=2)", "--sort=-version:refname", "refs/tags")
+        tags = self.git("for-each-ref", *words).split()
         releases = [tag for tag in tags if VERSION.fullmatch(tag)]
         return releases[0] if releases else None
 
@@ -111,7 +113,7 @@ class Template:
     def read(self, commit: str, path: str) -> str:
         """Return a file's text at a commit; empty where there is none."""
         with contextlib.suppress(Stopped):
-            return self.git("show", f"{commit}:{path}")
+            return self.git("cat-file", "blob", f"{commit}:{path}")
         return ""
 
     def questions(self, commit: str) -> Answers:
@@ -128,7 +130,7 @@ class Template:
         from cruft import create  # noqa: PLC0415 - see above
 
         given = {key: typed(value) for key, value in answers.items()}
-        with hushed() as said:
+        with hushed() as said, fixed_settings():
             try:
                 made = create(
                     str(self.folder),
@@ -156,8 +158,8 @@ class Template:
         gained = [text for text in sections(self.read(new, "CHANGELOG.md")) if text not in before]
         if gained:
             return "\n\n".join(gained)
-        words = ["log", "--format=%s", f"-n{MOST_COMMITS + 1}", f"{old}..{new}"]
-        commits = self.git(*words).splitlines()
+        words = ["--no-commit-header", "--format=%s", f"-n{MOST_COMMITS + 1}", f"{old}..{new}"]
+        commits = self.git("rev-list", *words).splitlines()
         lines = [f"- `{subject.replace('`', chr(39))}`" for subject in commits[:MOST_COMMITS]]
         if len(commits) > MOST_COMMITS:
             lines.append("- …")

@@ -12,9 +12,12 @@ from .origin import staged_origin
 from .own_dockerfile import findings
 from .project import Project
 from .repository import Placed, Repository
+from .selection import MANIFESTS, Selection, select
 from .shell import Shell, filled
-from .steps import printed_steps
+from .steps import printed_steps, said_of_git
 from .terminal import show
+
+SAID_OF = ("CITATION.cff", "LICENSE")  # files that other files name
 
 
 def main(context: dict[str, Any]) -> None:
@@ -36,19 +39,25 @@ def place_and_print(project: Project) -> None:
     """Place the chosen files, remove what was staged, print what was done and the next steps."""
     repository = Repository.here(project.same)
     files = staging.chosen(project.parts)
-    templates = staging.environment(project)
+    templates = staging.environment(project, kept=repository.kept_in_place_of(SAID_OF))
     staging.fill_in(files, templates)
+    selection = select(files, repository)
     # Docker takes a file that is named dockerfile, too.
     refused = findings(project, repository.taken("Dockerfile"))
-    origin = staged_origin(project, repository, files)
-    placed = repository.place([*files, origin] if origin else files)
+    origin = staged_origin(project, repository, selection)
+    placed = repository.place([*selection.files, origin] if origin else selection.files)
     shell = Shell.here()
-    steps = printed_steps(templates, shell, repository, placed.added)
+    said = [*said_of_files(repository, placed), *said_of_dockerfile(project, placed, refused)]
+    if selection.manifests:
+        said += said_of_manifests(selection)
+    else:
+        if not origin and not project.is_cruft:
+            said += said_of_updates()
+        for sentence in said_of_git(repository):
+            said += [filled(sentence), ""]
+        said.append(printed_steps(project, templates, shell, repository, placed.added))
     staging.remove()
-    said = said_of_files(repository, placed) + said_of_dockerfile(project, placed, refused)
-    if not origin and not project.is_cruft:
-        said += said_of_updates()
-    show("\n".join([*said, steps]), shell)
+    show("\n".join(said), shell)
 
 
 def said_of_files(repository: Repository, placed: Placed) -> list[str]:
@@ -61,6 +70,28 @@ def said_of_files(repository: Repository, placed: Placed) -> list[str]:
     if not repository.was_empty:
         lines += ["Added:", filled(" ".join(placed.added) or "nothing"), ""]
     return lines
+
+
+def said_of_manifests(selection: Selection) -> list[str]:
+    """Give the lines on the user's own manifests, which the template's would not fit."""
+    reason = (
+        f"The template's files in {MANIFESTS}/ only work together, and what is listed here is "
+        "yours. So none of them was added, nor what needs them: the workflows, a README.md, the "
+        "record for updates. No steps are printed, as they are about those files."
+    )
+    remedy = (
+        f"To have them, rename what is listed (or the folder {MANIFESTS}), commit that, and run "
+        "the same command again. Then carry over what you need from your files, such as "
+        "environment variables and resources; nothing applies both."
+    )
+    listed = filled(" ".join(selection.manifests))
+    return [
+        f"Your own manifests are in the way in {MANIFESTS}/:",
+        listed,
+        filled(reason),
+        "",
+        filled(remedy),
+    ]
 
 
 def has_other_workflow(kept: list[str]) -> bool:

@@ -22,6 +22,16 @@ class Project:
         return str(self.context["stack"])
 
     @property
+    def repo_name(self) -> str:
+        """The name of the repository on GitHub, and of its folder."""
+        return str(self.context["repo_name"])
+
+    @property
+    def github_owner(self) -> str:
+        """The account on GitHub that owns the repository."""
+        return str(self.context["github_owner"])
+
+    @property
     def facts(self) -> dict[str, Any]:
         """The stack's entry in cookiecutter.json."""
         entry: dict[str, Any] = self.context["_stacks"][self.stack]

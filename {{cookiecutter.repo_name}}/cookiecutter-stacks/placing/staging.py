@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -40,8 +42,12 @@ def chosen(parts: list[str]) -> list[StagedFile]:
     return [found[target] for target in sorted(found)]
 
 
-def environment(project: Project, folder: str = FOLDER) -> Environment:
+def environment(
+    project: Project, folder: str = FOLDER, kept: Mapping[str, str] = MappingProxyType({})
+) -> Environment:
     """Give the Jinja environment of the `.j2` files, with the answers as `cookiecutter`.
+
+    `kept` gives, for the template's name of a file, the user's own that stands for it.
 
     A file extends and includes another one by its path in the staging folder. A name that does not
     exist is an error. The answers are values, so nothing in them is rendered.
@@ -54,7 +60,7 @@ def environment(project: Project, folder: str = FOLDER) -> Environment:
         autoescape=False,  # noqa: S701 - no HTML is made from the answers
         optimized=False,  # each file is rendered once: optimising takes longer than it saves
     )
-    made.globals.update(cookiecutter=project.context)
+    made.globals.update(cookiecutter=project.context, kept=kept)
     return made
 
 
