@@ -596,8 +596,8 @@ STARTING = {
         what="The container's command may not be run by a user of group 0.",
         why="It has no execute bit, or lies in a folder that only its owner may enter.",
         fix=(
-            "in the Dockerfile: COPY --chmod=755 SCRIPT /, or RUN chmod a+rx SCRIPT and each folder "
-            "above it",
+            "in the Dockerfile: COPY --chmod=755 SCRIPT /, or RUN chmod a+rx SCRIPT and each "
+            "folder above it",
             "{publish}",
         ),
     ),

@@ -6,7 +6,7 @@ server/container_create.go, utils/utils.go, as of 2026-08):
 | What | On the cluster | In the trial |
 |---|---|---|
 | user | a number of the project, group 0 | the same: options.ANY_UID |
-| /etc/passwd | a line for that number, unless missing, empty or written by others | the same: passwd |
+| /etc/passwd | a line for that number, unless missing, empty, shared | the same: passwd |
 | HOME | the image's or manifest's; else that of the passwd line, / | the same |
 | capabilities | none; under `anyuid` CRI-O's default ones | the same: options.user_options |
 | ports below 1024 | refused without a capability | the same, by a sysctl |
