@@ -14,7 +14,7 @@ WORKFLOWS = [
 NEEDS = runner.needs()
 # Commands of the shell itself and of the packages that no Debian or Ubuntu goes without (coreutils, grep, sed, findutils).
 ALWAYS_THERE = set(
-    "[ . basename cat cd command cp cut date dirname echo eval exec exit export false find grep head local mkdir mktemp mv"
+    "[ . basename cat cd chmod command cp cut date dirname echo eval exec exit export false find grep head local mkdir mktemp mv"
     " printf read return rm sed set shift sleep sort tail tee test timeout touch tr true wait xargs { }".split()
 )
 # What a step before brings, by an action or by installing it.
