@@ -189,6 +189,8 @@ def test_a_runtime_s_words_have_rules_of_their_own(message):
     [
         (126, "/bin/sh: 1: /app/run.sh: Permission denied", "What it starts may not be executed"),
         (127, "sh: 1: none: not found", "The command, or a file that it needs, is not in the ima"),
+        (127, "x: Permission denied\nsh: 1: none: not found", "The command, or a file that it nee"),
+        (127, "env: 'sh\\r': No such file or directory\nenv: use -[v]S", "What it starts is there"),
         (1, "exec /app/run.sh: exec format error", "It was built for another processor, or it is"),
         (1, "open /app/x: Permission denied", "It reads or writes what a random user"),
     ],

@@ -538,11 +538,14 @@ def why_it_did_not_start(message: str) -> str:
 
 def why_its_command_did_not_start(state: Object, log: str) -> str:
     """Return the same where the runtime, or a shell, wrote it into the log; "" where none did."""
-    last = log.strip().rpartition("\n")[2]
-    is_runtime_s = re.match(r"exec \S+: ", last)
+    last_lines = log.strip().splitlines()[-2:]
+    is_runtime_s = any(re.match(r"exec \S+: ", line) for line in last_lines)
     if not is_runtime_s and state.get("ExitCode") not in SHELL_COULD_NOT_START:
         return ""
-    return why_it_did_not_start(log) if start_rule(log) else ""
+    for line in reversed(last_lines):
+        if start_rule(line):
+            return why_it_did_not_start(line)
+    return ""
 
 
 def listening(name: str) -> list[Port]:
