@@ -37,7 +37,7 @@ SIGNS = {
     "denied": rf"{REFUSED}|PermissionError|AccessDenied|cannot (open|create|write)",
     "exec-format": r"exec format error",
     "user-name": (
-        r"getpw|get_passwd|no username set|uid not found"
+        r"getpw(?!nam)|get_passwd|no username set|uid not found"
         r"|user (exists )?for (uid|user id)|name for user id"
     ),
     "other-service": (

@@ -38,3 +38,18 @@ def run(*command: str, text: str = "", seconds: float | None = None, merged: boo
     except (OSError, subprocess.TimeoutExpired) as error:
         return Done(NOT_THERE, "", str(error))
     return Done(done.returncode, done.stdout, done.stderr or "")
+
+
+def written_by(*command: str) -> bytes | None:
+    """Run a command and return what it wrote, byte for byte; None where it failed."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    except OSError:
+        return None
+    return None if done.returncode else done.stdout

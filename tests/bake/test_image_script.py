@@ -15,6 +15,7 @@ from dsri.quantities import amount
 SCRIPT = runpy.run_path(
     str(TEMPLATE / "{{cookiecutter.repo_name}}/cookiecutter-stacks/every/openshift/image.py")
 )
+WITHOUT = "without the build argument"
 HUB, END = "is pulled from DockerHub", "\nUSER 1001\nEXPOSE 8080\n"
 DOCKERFILES = {  # what: (a Dockerfile, what is found)
     "nothing to find": ("FROM quay.io/x" + END, []),
@@ -83,7 +84,71 @@ DOCKERFILES = {  # what: (a Dockerfile, what is found)
     ),
     "a default, quoted": ("ARG V='3'\nFROM \"python:$V\" AS x" + END, [f"FROM python:3 {HUB}"]),
     "an alternative": ("ARG V=3\nFROM ${V:+ghcr.io/}python${W:+:1}" + END, []),
-    "not known": ("ARG BASE\nFROM $BASE" + END, []),
+    "not known": ("ARG BASE\nFROM $BASE" + END, [f"FROM $BASE names no image {WITHOUT} BASE"]),
+    "an ARG without a value is empty": (
+        "ARG HUB\nFROM ${HUB}node:22-slim" + END,
+        [f"FROM node:22-slim {HUB}"],
+    ),
+    "and one that there is none of": (
+        "FROM $HUB/node" + END,
+        [f"FROM $HUB/node names no image {WITHOUT} HUB"],
+    ),
+    "an empty tag": (
+        "ARG TAG\nFROM quay.io/x:${TAG}" + END,
+        [f"FROM quay.io/x:${{TAG}} names no image {WITHOUT} TAG"],
+    ),
+    "an empty end that does no harm": ("ARG HUB\nFROM ${HUB}quay.io/x" + END, []),
+    "a stage's ARG is not FROM's": (
+        "FROM quay.io/x AS a\nARG V=quay.io/\nFROM ${V}node" + END,
+        [f"FROM node {HUB}"],
+    ),
+    "a stage knows the first ARG once it asks for it": (
+        "ARG PORT=8080\nFROM quay.io/x\nARG PORT\nUSER 1001\nEXPOSE $PORT",
+        [],
+    ),
+    "and not before": (
+        "ARG PORT=8080\nFROM quay.io/x\nUSER 1001\nEXPOSE $PORT",
+        ["it has no EXPOSE 8080 (but $PORT)"],
+    ),
+    "a user that an empty ARG names": (
+        "FROM quay.io/x\nARG MY_UID\nUSER $MY_UID\nEXPOSE 8080",
+        ["its last stage has no numeric USER"],
+    ),
+    "what a stage sets, its children have": (
+        "FROM quay.io/x AS a\nARG P=8080\nENV U=1001\nFROM a\nUSER $U\nEXPOSE ${P}",
+        [],
+    ),
+    "ENV before ARG": ("FROM quay.io/x\nENV U=1001 P=8080\nUSER $U\nEXPOSE $P", []),
+    "a quoted blank": ('FROM quay.io/x\nENV A="b c" P=8080\nUSER 1001\nEXPOSE $P', []),
+    "no value for --platform": (
+        "ARG P\nFROM --platform=$P quay.io/x" + END,
+        [f"FROM --platform=$P is empty {WITHOUT} P"],
+    ),
+    "a value that has to be there": (
+        "ARG V\nFROM quay.io/x:${V:?which}" + END,
+        [f"its build stops {WITHOUT} V"],
+    ),
+    "one that RUN asks for": (
+        'FROM quay.io/x\nARG V\nRUN test -n "$V"\nARG W\nRUN echo ${W:?no W}\nARG X\nRUN [ -n "$X" ] || true'
+        + END,
+        [f"its build stops {WITHOUT} V", f"its build stops {WITHOUT} W"],
+    ),
+    "ONBUILD is another build's": ("FROM quay.io/x\nONBUILD COPY --from=node /a /a" + END, []),
+    "secrets and keys": (
+        "FROM quay.io/x\nRUN --mount=type=secret,id=pip,required=true --mount=type=secret,id=npm true\n"
+        "RUN --mount=type=secret,target=/run/secrets/key,required true\nRUN --mount=type=ssh true"
+        + END,
+        [
+            "its build needs the secret pip",
+            "its build can use the secret npm",
+            "its build needs the secret key",
+            "its build needs an SSH key, which the workflow does not have",
+        ],
+    ),
+    "a secret of a stage that is not built": (
+        "FROM quay.io/x AS dev\nRUN --mount=type=secret,id=pip true\nFROM quay.io/x" + END,
+        [],
+    ),
     "DockerHub's other name": (
         "FROM registry.hub.docker.com/library/python" + END,
         [f"FROM registry.hub.docker.com/library/python {HUB}"],
@@ -108,6 +173,33 @@ DOCKERFILES = {  # what: (a Dockerfile, what is found)
 def test_a_dockerfile_is_read_as_buildkit_reads_it(what):
     text, expected = DOCKERFILES[what]
     assert [found for found, _ in dockerfile.findings(text, "8080")] == expected
+
+
+EXPANSIONS = {  # a word: what BuildKit makes of it, where A=a.b.c, E is empty, and N has no value
+    "$A ${A}": "a.b.c a.b.c",
+    "${N:-y}${N-y}${E:-y}${E-y}${A:-y}": "yyya.b.c",
+    "${N:+y}${N+y}${E:+y}${E+y}${A:+y}": "yy",
+    "${N:-${E:-${A}}}": "a.b.c",
+    "${N:-'}'}x": "}x",
+    '${N:-"$A d"}': "a.b.c d",
+    "${A#*.}${A##*.}": "b.cc",
+    "${A%.*} ${A%%.*}": "a.b a",
+    "${A/./-} ${A//./-}": "a-b.c a-b-c",
+    "${A/b/$E}": "a..c",
+    "${A#x}${A%x}": "a.b.ca.b.c",
+    "\\$A \\${A}": "$A ${A}",
+    "'$A'\"$A\"": "$Aa.b.c",
+    '"\\$A \\x"': "$A \\x",
+    "$N|${N}": "|",
+    "$": "$",
+    "a$.b": "a$.b",
+}
+
+
+@pytest.mark.parametrize("word", EXPANSIONS)
+def test_a_variable_is_replaced_as_buildkit_replaces_it(word):
+    scope = dockerfile.Scope({"A": "a.b.c", "E": ""}, is_global=True)
+    assert dockerfile.Expansion(word, scope).result == EXPANSIONS[word]
 
 
 def test_a_port_that_cannot_be_asked_for_is_not_offered():

@@ -8,8 +8,10 @@ import json
 import pytest
 from conftest import TEMPLATE
 
-from dsri.image import advice, trial
+from dsri.image import advice, passwd, trial
+from dsri.image.manifests import Subject
 from dsri.processes import NOT_THERE, Done
+from dsri.start_rules import start_rule
 
 IMAGE = "ghcr.io/me/mine:latest"
 LINUX = [{"Os": "linux", "Architecture": "amd64", "Config": {}}]
@@ -30,6 +32,8 @@ class Docker:
             raise AssertionError(command)
         if words == "image inspect":
             return self.image if isinstance(self.image, Done) else Done(0, json.dumps(self.image))
+        if command[1] == "create":
+            return Done(1, "")
         if command[1] == "run":
             return self.start
         if command[1] == "inspect" and command[2] != "--format":
@@ -63,6 +67,7 @@ def tried(monkeypatch, capsys):
         monkeypatch.setattr(trial, "manifests", lambda folder: workload(kind))
         monkeypatch.setattr(trial, "run", docker)
         monkeypatch.setattr(advice, "run", docker)
+        monkeypatch.setattr(passwd, "run", docker)
         monkeypatch.setattr(trial, "probe", lambda *_: found() if callable(found) else found)
         monkeypatch.setattr(trial, "DEADLINE", 0.2)
         monkeypatch.setattr(trial.time, "sleep", lambda seconds: None)
@@ -138,6 +143,104 @@ def test_a_container_that_cannot_be_started(tried, kind):
     assert status == 1
     assert "FAILED: The command, or a file that it needs, is not in the image" in errors
     assert docker.removed
+
+
+RUNC = "OCI runtime create failed: runc create failed: unable to start container process: "
+START_ERRORS = {  # what a runtime says: the rule
+    f'{RUNC}exec: "/app/run.sh": permission denied: unknown': "not-executable",
+    f'{RUNC}exec: "/app/run.sh": stat /app/run.sh: permission denied: unknown': "not-executable",
+    f'{RUNC}exec: "/app": is a directory': "not-executable",
+    "crun: open executable: Permission denied: OCI permission denied": "not-executable",
+    f'{RUNC}exec: "none": executable file not found in $PATH: unknown': "missing",
+    f'{RUNC}exec: "/x": stat /x: no such file or directory: unknown': "missing",
+    f'{RUNC}exec: "/x/y": stat /x/y: not a directory: unknown': "missing",
+    "crun: executable file `none` not found in $PATH: No such file or directory": "missing",
+    f'{RUNC}exec: "python3 -m app": executable file not found in $PATH': "one-word",
+    "exec /app/run.sh: no such file or directory": "interpreter",
+    "exec container process `/app/run.sh`: No such file or directory": "interpreter",
+    "env: 'bash\\r': No such file or directory": "interpreter",
+    "/bin/sh: ./run.sh: /bin/bash^M: bad interpreter: No such file": "interpreter",
+    "exec /app/run.sh: exec format error": "exec-format",
+    "exec container process `/app/x`: Exec format error": "exec-format",
+    "unable to find user app: no matching entries in passwd file": "user",
+    "get exec user: unable to find group web: no matching entries in group file": "user",
+    f'{RUNC}chdir to cwd ("/work") set in config.json failed: permission denied': "folder",
+    "crun: chdir to `/work`: Permission denied": "folder",
+    f'{RUNC}mkdir cwd "/work": not a directory': "folder",
+    "Cannot mkdir: /work is not a directory": "folder",
+    "docker: Error response from daemon: no command specified": "no-command",
+    'error mounting "/x" to rootfs at "/etc/y": not a directory': "mount",
+    "app: error while loading shared libraries: libpq.so.5: cannot open": "library",
+    "Minimum memory limit allowed is 6MB": "",
+}
+
+
+@pytest.mark.parametrize("message", START_ERRORS)
+def test_a_runtime_s_words_have_rules_of_their_own(message):
+    found = start_rule(message)
+    assert (found.name if found else "") == START_ERRORS[message]
+    shown = advice.why_it_did_not_start(message)
+    assert "chgrp" not in shown
+    assert ("Fix: " in shown) == bool(found)
+
+
+@pytest.mark.parametrize(
+    "code, log, words",
+    [
+        (126, "/bin/sh: 1: /app/run.sh: Permission denied", "What it starts may not be executed"),
+        (127, "sh: 1: none: not found", "The command, or a file that it needs, is not in the ima"),
+        (127, "x: Permission denied\nsh: 1: none: not found", "The command, or a file that it nee"),
+        (127, "env: 'sh\\r': No such file or directory\nenv: use -[v]S", "What it starts is there"),
+        (1, "exec /app/run.sh: exec format error", "It was built for another processor, or it is"),
+        (1, "open /app/x: Permission denied", "It reads or writes what a random user"),
+    ],
+)
+def test_what_a_shell_could_not_start_is_no_error_of_the_program(tried, code, log, words):
+    status, _, errors = tried(Docker([{"Running": False, "ExitCode": code}], log))
+    assert status == 1
+    assert f"FAILED: {words}" in errors
+
+
+ROOT = b"root:x:0:0:root:/root:/bin/sh\n"
+LINE = b"1000650000:x:1000650000:0:1000650000 user:/:/sbin/nologin\n"
+
+
+@pytest.mark.parametrize(
+    "held, mode, expected",
+    [
+        (ROOT, 0o644, ROOT + LINE),
+        (ROOT, 0o444, ROOT + LINE),
+        (ROOT.rstrip(), 0o644, ROOT.rstrip() + LINE),  # CRI-O adds no line break either
+        (ROOT, 0o664, None),
+        (ROOT, 0o646, None),
+        (b"", 0o644, None),
+        (ROOT + b"app:x:1000650000:0::/:/bin/sh\n", 0o644, None),
+    ],
+)
+def test_the_user_has_a_line_where_cri_o_gives_it_one(held, mode, expected):
+    assert passwd.with_line(held, mode, "1000650000", "/") == expected
+
+
+def subject(account="default", **container):
+    return Subject({"kind": "Deployment"}, {"serviceAccountName": account}, container)
+
+
+def test_the_line_names_the_user_and_the_home_that_the_container_has(monkeypatch, tmp_path):
+    about = {"Config": {"User": "1001:0", "Env": ["PATH=/bin", "HOME=/home/app"]}}
+    monkeypatch.setattr(passwd, "passwd_of", lambda image: (ROOT, 0o644))
+
+    def line(one, known=None):
+        options = passwd.passwd_options(IMAGE, about, one, known or {}, tmp_path)
+        file = tmp_path / "passwd"
+        text = file.read_text().splitlines()[-1] if options else ""
+        return text.replace(":/sbin/nologin", "")
+
+    assert line(subject()) == "1000650000:x:1000650000:0:1000650000 user:/home/app"
+    assert line(subject(), {"HOME": "/tmp"}) == "1000650000:x:1000650000:0:1000650000 user:/tmp"
+    assert line(subject("anyuid")) == "1001:x:1001:0:1001 user:/home/app"
+    assert line(subject(volumeMounts=[{"mountPath": "/etc/"}])) == ""
+    about["Config"]["User"] = "app"
+    assert line(subject("anyuid")) == ""
 
 
 def test_a_job_that_ends_well(tried):

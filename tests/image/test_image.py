@@ -315,6 +315,97 @@ def test_a_broken_image_is_stopped_and_told_why(docker, tmp_path, what):
     assert done.returncode == 1 and "FAILED: " + told in done.stderr, done.stdout + done.stderr
 
 
+SERVE = "exec python3 -m http.server 8080"
+SCRIPT = f"RUN mkdir /app && printf '#!/bin/sh\\n{SERVE}\\n' > /app/run.sh"
+RUN_IT = 'ENTRYPOINT ["/app/run.sh"]'
+CANNOT_START = {  # what: (the Dockerfile's lines, what is told, the lines with the advice applied)
+    "no execute bit": (
+        f"{SCRIPT}\n{RUN_IT}",
+        "What it starts may not be executed by its user",
+        f"{SCRIPT}\nRUN chmod a+rx /app/run.sh\n{RUN_IT}",
+    ),
+    "no execute bit, in a shell": (
+        f"{SCRIPT}\nCMD /app/run.sh",
+        "What it starts may not be executed by its user",
+        f"{SCRIPT}\nRUN chmod a+rx /app/run.sh\nCMD /app/run.sh",
+    ),
+    "a closed folder": (
+        f"{SCRIPT}\nRUN chmod 755 /app/run.sh && chmod 700 /app\n{RUN_IT}",
+        "What it starts may not be executed by its user",
+        f"{SCRIPT}\nRUN chmod 755 /app/run.sh && chmod 700 /app\n"
+        f"RUN chmod a+rx /app/run.sh /app\n{RUN_IT}",
+    ),
+    "a folder": (
+        f'{SCRIPT}\nENTRYPOINT ["/app"]',
+        "What it starts may not be executed by its user",
+        f"{SCRIPT}\nRUN chmod a+rx /app/run.sh\n{RUN_IT}",
+    ),
+    "not in PATH for want of the bit": (
+        f'{SCRIPT}\nRUN cp /app/run.sh /usr/local/bin\nCMD ["run.sh"]',
+        "The command, or a file that it needs, is not in the image",
+        f'{SCRIPT}\nRUN cp /app/run.sh /usr/local/bin\nRUN chmod a+rx /usr/local/bin/run.sh\nCMD ["run.sh"]',
+    ),
+    "Windows line ends": (
+        f"{SCRIPT}\nRUN chmod a+rx /app/run.sh && sed -i 's/$/\\r/' /app/run.sh\n{RUN_IT}",
+        "What it starts is there, but not the program that reads it",
+        f"{SCRIPT}\nRUN chmod a+rx /app/run.sh && sed -i 's/$/\\r/' /app/run.sh\n"
+        f"RUN sed -i 's/\\r$//' /app/run.sh\n{RUN_IT}",
+    ),
+    "Windows line ends, and env": (
+        f"{SCRIPT}\nRUN chmod a+rx /app/run.sh && sed -i '1c #!/usr/bin/env bash\\r' /app/run.sh\n{RUN_IT}",
+        "What it starts is there, but not the program that reads it",
+        f"{SCRIPT}\nRUN chmod a+rx /app/run.sh && sed -i '1c #!/usr/bin/env bash\\r' /app/run.sh\n"
+        f"RUN sed -i 's/\\r$//' /app/run.sh\n{RUN_IT}",
+    ),
+    "no first line": (
+        f"RUN mkdir /app && echo '{SERVE}' > /app/run.sh && chmod 755 /app/run.sh\n{RUN_IT}",
+        "It was built for another processor, or it is a script",
+        f"{SCRIPT}\nRUN chmod a+rx /app/run.sh\n{RUN_IT}",
+    ),
+    "one word": (
+        'CMD ["python3 -m http.server 8080"]',
+        "Its command and the arguments are written as one word",
+        'CMD ["python3", "-m", "http.server", "8080"]',
+    ),
+    "no command": (
+        "ENTRYPOINT []\nCMD []",
+        "The image says no command",
+        'CMD ["python3", "-m", "http.server", "8080"]',
+    ),
+    "asks for its user, whose file others write": (
+        f"RUN chmod 664 /etc/passwd\nCMD whoami && {SERVE}",
+        "It asks for the name of its user",
+        f"RUN chmod 664 /etc/passwd\nRUN chmod 644 /etc/passwd\nCMD whoami && {SERVE}",
+    ),
+    "asks for its user, and there is no such file": (
+        f"RUN rm /etc/passwd\nCMD python3 -c 'import getpass; getpass.getuser()' && {SERVE}",
+        "It asks for the name of its user",
+        "RUN rm /etc/passwd\nRUN echo root:x:0:0:root:/root:/sbin/nologin > /etc/passwd\n"
+        f"CMD python3 -c 'import getpass; getpass.getuser()' && {SERVE}",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CANNOT_START)
+def test_an_image_that_cannot_be_started_works_once_the_advice_is_applied(docker, tmp_path, what):
+    tool("kubectl", "kubernetes.io/docs/tasks/tools")
+    lines, told, fixed = CANNOT_START[what]
+    made = bake(tmp_path, stack="own-dockerfile")
+    folder = tmp_path / "image"
+    folder.mkdir()
+    name = "ghcr.io/maastrichtu-ids/not-started:" + re.sub("[^a-z0-9]+", "-", what.lower())
+    found = []
+    for text in (lines, fixed):
+        (folder / "Dockerfile").write_text(f"FROM {BASE}\n{text}\n", encoding="utf-8")
+        build(folder, name)
+        found.append(check(made, name))
+        run("docker", "image", "rm", "--force", name)
+    broken, works = found
+    assert broken.returncode == 1, broken.stdout + broken.stderr
+    assert "FAILED: " + told in broken.stderr, broken.stdout + broken.stderr
+    assert works.returncode == 0, works.stdout + works.stderr
+
+
 SERVES_500 = """
 import http.server, sqlite3
 class Page(http.server.BaseHTTPRequestHandler):

@@ -14,7 +14,19 @@ WORKFLOWS = [
 NEEDS = runner.needs()
 SHELL = {"[", ".", "cd", "command", "echo", "eval", "exec", "exit", "export", "false", "local"}
 SHELL |= {"printf", "read", "return", "set", "shift", "test", "true", "wait", "{", "}"}
-COREUTILS = {"basename", "cat", "cp", "cut", "date", "dirname", "head", "mkdir", "mktemp", "mv"}
+COREUTILS = {
+    "basename",
+    "cat",
+    "chmod",
+    "cp",
+    "cut",
+    "date",
+    "dirname",
+    "head",
+    "mkdir",
+    "mktemp",
+    "mv",
+}
 COREUTILS |= {"rm", "sleep", "sort", "tail", "tee", "timeout", "touch", "tr"}
 # Commands of the shell itself and of the packages that no Debian or Ubuntu goes without.
 ALWAYS_THERE = {*SHELL, *COREUTILS, "find", "grep", "sed", "xargs"}

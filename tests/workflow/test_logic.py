@@ -16,7 +16,20 @@ from test_workflow import API, local_actions
 # What decides on the names is run as it is.
 NAMING = ("Name the image", "Name its tags")
 NOTE = "jq -cn '$ENV' >> \"$NOTES\""
-SECRETS = {"GITHUB_TOKEN": "token-of-the-run", "GHCR_PUSH_TOKEN": "token-of-a-person"}
+SECRETS = {
+    "GITHUB_TOKEN": "token-of-the-run",
+    "GHCR_PUSH_TOKEN": "token-of-a-person",
+    "BUILD_SECRETS": "secrets-of-the-build",
+    "CHECKOUT_TOKEN": "token-of-submodules",
+}
+PUBLISHES = {"GITHUB_TOKEN", "GHCR_PUSH_TOKEN"}
+# The steps that may have a secret for the build, of those that do not publish.
+CHECKOUT = "Check out the code"
+BUILDS = {
+    "Run the image's own tests; make the scanner that lists what the image holds",
+    "Build the image",
+    "Keep the layers for the next run",
+}
 Done = namedtuple("Done", "jobs steps tags given group cancel text")
 
 
@@ -130,9 +143,8 @@ def publish(tmp_path_factory):
             {step[name] for step in steps if name in step} for name in ("GROUP", "CANCEL")
         )
         given = {
-            name
+            name: {step["STEP"] for step in steps if any(secret in v for v in step.values())}
             for name, secret in SECRETS.items()
-            if any(secret in value for step in steps for value in step.values())
         }
         return Done(
             {step["JOB"] for step in steps},
@@ -284,12 +296,22 @@ def test_what_an_event_does(publish, event, names, pushed, signed):
     assert [step for step in done.steps if step in work] == (
         work if pushed else work[:2] if names else []
     )
-    # What does not publish is given no secret at all.
-    assert done.given == ({"GHCR_PUSH_TOKEN"} if pushed else set())
+    # What does not publish is given no publishing secret at all.
+    given = {name for name in PUBLISHES if done.given[name]}
+    assert given == ({"GHCR_PUSH_TOKEN"} if pushed else set())
+    # What builds has the build's secrets, and nothing else has them.
+    assert done.given["BUILD_SECRETS"] == BUILDS & set(done.steps)
+    assert done.given["CHECKOUT_TOKEN"] == {CHECKOUT} & set(done.steps)
 
 
 def test_without_a_secret_of_its_own_a_repository_pushes_with_the_runs_token(publish):
-    assert publish(**PUSH, secrets=["GITHUB_TOKEN"]).given == {"GITHUB_TOKEN"}
+    given = publish(**PUSH, secrets=["GITHUB_TOKEN"]).given
+    assert {name for name, steps in given.items() if steps} == {"GITHUB_TOKEN"}
+
+
+def test_without_a_token_for_submodules_the_code_is_checked_out_with_the_runs_own(publish):
+    given = publish(**PULL, secrets=["GITHUB_TOKEN"]).given
+    assert given["GITHUB_TOKEN"] == {CHECKOUT}
 
 
 def test_pushes_to_one_branch_wait_for_each_other_and_pull_requests_replace_themselves(publish):

@@ -72,7 +72,14 @@ def repository(docker, tmp_path):
         return made
 
     def publish(
-        made, event="push", token=TOKEN, secrets=(), visibility="private", attempt=1, **payload
+        made,
+        event="push",
+        token=TOKEN,
+        secrets=(),
+        variables=(),
+        visibility="private",
+        attempt=1,
+        **payload,
     ):
         """(exit status, log) of the workflow for an event."""
         payload = {
@@ -98,6 +105,7 @@ def repository(docker, tmp_path):
             "-s",
             f"GITHUB_TOKEN={token}",
             *[part for secret in secrets for part in ("-s", secret)],
+            *[f"--var={variable}" for variable in variables],
             *API,
             "--env",
             f"GITHUB_RUN_ATTEMPT={attempt}",
@@ -238,6 +246,54 @@ def test_a_public_repository_signs_the_digest_that_was_published(repository):
     assert status == 0 and f"signed {made.image}@{digest(made.image + ':latest')}" in log, log
 
 
+# The image and its tests do not build without the argument and the secrets. The canary is printed.
+NEEDS_INPUTS = f"""ARG FROM_HERE
+FROM ${{FROM_HERE}} AS base
+ARG GREETING
+RUN --mount=type=secret,id=CANARY,required=true cat /run/secrets/CANARY && test -s /run/secrets/CANARY
+RUN --mount=type=secret,id=OTHER,required=true test "$(cat /run/secrets/OTHER)" = 'a=b c'
+RUN test "$GREETING" = 'good day' && echo "$GREETING" > /greeting
+
+FROM base AS test
+RUN --mount=type=secret,id=CANARY,required=true,env=CANARY test -n "$CANARY"
+
+FROM base
+USER 1001:0
+CMD ["python3", "-m", "http.server", "8080"]
+"""
+
+
+def needs_inputs(made):
+    (made / "Dockerfile").write_text(NEEDS_INPUTS, encoding="utf-8")
+
+
+def test_what_the_build_needs_gets_into_every_build_and_a_secret_nowhere_else(repository):
+    made = repository(needs_inputs, stack="own-dockerfile")
+    canary = f"canary{uuid.uuid4().hex}"
+    status, log = repository.publish(made)
+    assert status == 1 and digest(made.image + ":latest") is None, log
+    status, log = repository.publish(
+        made,
+        secrets=[f"BUILD_SECRETS=# mine\r\nCANARY={canary}\r\n\r\nOTHER=a=b c"],
+        variables=[f"BUILD_ARGS=# mine\nFROM_HERE={BASE}\nGREETING=good day\n"],
+    )
+    assert status == 0, log
+    assert "The layers were not kept" not in log
+    assert digest(f"{made.image}:buildcache-test"), "the stage test has what it needs, too"
+    assert canary not in log
+    asked = ("docker", "buildx", "imagetools", "inspect", made.image + ":latest", "--format")
+    provenance = run(*asked, "{{json .Provenance}}").stdout
+    assert "good day" in provenance, "build arguments are recorded"
+    said = [provenance, *(run(*asked, f"{{{{json .{part}}}}}").stdout for part in ("SBOM", "Image"))]
+    said.append(run("docker", "history", "--no-trunc", made.image + ":latest").stdout)
+    assert all(said)
+    assert canary not in "".join(said)
+    search = ("docker", "run", "--rm", "--user", "0", made.image + ":latest", "grep", "-rl")
+    places = ("/etc", "/root", "/run", "/tmp", "/var", "/home")
+    assert run(*search, canary, *places).stdout == ""
+    assert run(*search, "good day", "/greeting").stdout == "/greeting\n"
+
+
 DATED = f"""FROM {BASE} AS dependencies
 RUN date +%s%N > /dependencies
 
@@ -334,6 +390,6 @@ def test_every_action_has_its_stand_in():
         description = stand_in(step["uses"]).joinpath(*inside, "action.yml")
         known = yaml.safe_load(description.read_text(encoding="utf-8")).get("inputs", {})
         given = set(step.get("with", {}))
-        assert given - {"persist-credentials", "fetch-depth", "lfs", "submodules"} <= set(known), (
+        assert given - {"persist-credentials", "fetch-depth", "lfs", "submodules", "token"} <= set(known), (
             step["uses"]
         )

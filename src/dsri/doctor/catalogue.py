@@ -766,6 +766,7 @@ STARTING = {
         why="A typing error, a file left out by .dockerignore, or Windows line ends in a script.",
         fix=("correct CMD or ENTRYPOINT in the Dockerfile", "{publish}"),
     ),
+    "command-missing/start": Entry(what="{what}", fix=("{start_fix}", "{publish}")),
     "volume-read-only/marked": Entry(
         what="It writes to {path}, which is mounted read-only.",
         change="take readOnly: true out of the volume",
@@ -788,8 +789,10 @@ STARTING = {
     ),
     "permission/command": Entry(
         what="The container's command may not be run by a user of group 0.",
+        why="It has no execute bit, or lies in a folder that only its owner may enter.",
         fix=(
-            "in the Dockerfile: RUN chmod +x COMMAND && chgrp -R 0 FOLDER && chmod -R g=u FOLDER",
+            "in the Dockerfile: COPY --chmod=755 SCRIPT /, or RUN chmod a+rx SCRIPT and each "
+            "folder above it",
             "{publish}",
         ),
     ),
@@ -815,6 +818,7 @@ STARTING = {
         what="The container cannot be started.",
         fix=("$ describe pod {pod}",),
     ),
+    "crash/start": Entry(what="{what}", fix=("{start_fix}", "{publish}")),
     "crash/hook": Entry(
         what="Its postStart hook fails, so the cluster ends it.",
         fix=("{change}", "{logs}"),

@@ -11,9 +11,11 @@ from dsri.doctor.objects import conditions, is_settled, name_of, when
 from dsri.doctor.resources import doubled, quantity_in
 from dsri.doctor.storage import claims_of
 from dsri.kustomize import Object
+from dsri.start_rules import start_rule
 
 CANNOT_START = ("CreateContainerError", "RunContainerError")
 NOT_STARTED = ("StartError", "ContainerCannotRun")
+NO_START_AT_ALL = ("user", "folder")  # rules of dsri.start_rules that are not the command's
 BETWEEN_ENDS = 600  # seconds: the cluster waits at most five minutes between two starts
 DAY = 86_400  # seconds
 NOT_THERE = re.compile(r'(secret|configmap) "([^"]+)" not found', re.IGNORECASE)
@@ -39,14 +41,19 @@ def cannot_be_configured(case: Case, pod: Object, text: str) -> None:
 def cannot_start(case: Case, pod: Object, name: str, text: str) -> None:
     """Add why the runtime could not begin a container's command, from its message."""
     says = case.say(text, ours=False)
-    if re.search(r"exec format error", text, re.IGNORECASE):
+    rule = start_rule(text)
+    key = rule.name if rule else ""
+    if key == "exec-format":
         exec_format(case, name, says)
-    elif re.search(r"error mounting|prepare subPath", text):
+    elif key == "mount":
         case.add("volume-not-mounted/place", says, of=name)
-    elif re.search(r"no such file|not found", text, re.IGNORECASE):
+    elif key == "missing":
         command_missing(case, name, says)
-    elif re.search(r"permission denied", text, re.IGNORECASE):
+    elif key == "not-executable":
         not_executable(case, name, says)
+    elif rule:
+        finding = "crash" if key in NO_START_AT_ALL else "command-missing"
+        case.add(f"{finding}/start", says, of=name, what=rule.what, start_fix=rule.fix)
     elif re.search(r"deadline exceeded|timed? ?out", text, re.IGNORECASE) and claims_of(case):
         case.add("volume-not-mounted/slow", says)
     else:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from dsri.kustomize import Object
 from dsri.log_rules import broken_rule
 from dsri.ports import TABLES, Port, listening_ports
 from dsri.processes import run
+from dsri.start_rules import start_rule
 
 NEEDS_ROOT = (
     "It needs root; the cluster starts it as a random user of group 0, without capabilities.\n"
     "Fix: leave out what needs root (chown, su, gosu, a port below 1024), or deploy with the "
     "service account anyuid."
 )
+# Exit status of a shell for a command that may not be executed, or is not there.
+SHELL_COULD_NOT_START = (126, 127)
 # What to say of each rule of dsri.log_rules.
 ADVICE = {
     "no-space": (
@@ -39,9 +43,10 @@ ADVICE = {
         "It was built for another processor.\nFix: docker build --platform linux/amd64"
     ),
     "user-name": (
-        "It asks for the name of its user; a random one has none.\n"
-        "Fix, in the Dockerfile: ENV USER=app LOGNAME=app HOME=/tmp, where that is enough for what "
-        "asks (the log says who)."
+        "It asks for the name of its user, which has none: the cluster adds a line for it to the "
+        "image's /etc/passwd, unless that is missing, empty, or written by more than its owner.\n"
+        "Fix, in the Dockerfile: RUN chmod 644 /etc/passwd, or, where there is no such file, COPY "
+        "one with the line root:x:0:0:root:/root:/sbin/nologin"
     ),
     "other-service": (
         "It needs another service, such as a database, at its start, which is not there where the "
@@ -57,6 +62,26 @@ ADVICE = {
 def rule(log: str) -> str:
     """Return the rule that a log says was broken, and the fix; "" where it says none."""
     return ADVICE[broken_rule(log)]
+
+
+def why_it_did_not_start(message: str) -> str:
+    """Return why a container's command could not be started, from Docker's message, and the fix."""
+    found = start_rule(message)
+    if found:
+        return f"{found.what}\nFix: {found.fix}"
+    return "Docker cannot start it, and says above why."
+
+
+def why_its_command_did_not_start(state: Object, log: str) -> str:
+    """Return the same where the runtime, or a shell, wrote it into the log; "" where none did."""
+    last_lines = log.strip().splitlines()[-2:]
+    is_runtime_s = any(re.match(r"exec \S+: ", line) for line in last_lines)
+    if not is_runtime_s and state.get("ExitCode") not in SHELL_COULD_NOT_START:
+        return ""
+    for line in reversed(last_lines):
+        if start_rule(line):
+            return why_it_did_not_start(line)
+    return ""
 
 
 def listening(name: str) -> list[Port]:
@@ -88,7 +113,7 @@ def why_it_ended(state: Object, log: str, is_job: bool, unknown: list[str]) -> s
             "It was ended for using more memory than its limit.\n"
             f"Fix: raise resources.limits.memory in openshift/{file}."
         )
-    found = rule(log)
+    found = why_its_command_did_not_start(state, log) or rule(log)
     if found:
         return found
     then = "on the cluster it would be started again and again"

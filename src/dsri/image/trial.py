@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from dsri.image.advice import rule, why_it_ended, why_no_answer
+from dsri.image.advice import rule, why_it_did_not_start, why_it_ended, why_no_answer
 from dsri.image.manifests import (
     NOT_TRIED,
     Subject,
@@ -29,13 +29,13 @@ from dsri.image.options import (
     job_options,
     mounts,
 )
+from dsri.image.passwd import passwd_options
 from dsri.image.probe import probe
 from dsri.kustomize import Object
 from dsri.processes import NOT_THERE, run
 
 DEADLINE = 120  # seconds, where the manifest's startup probe does not say
 PATIENCE = 20  # seconds in which a path may answer with a client's error, as the start goes on
-NOT_STARTED = {"Running": False, "ExitCode": "125 of Docker"}
 
 
 @dataclass
@@ -81,9 +81,9 @@ class Trial:
         return int(number) if number.isdigit() else None
 
 
-def fail(log: str, reason: str) -> NoReturn:
-    """Show the log, say the reason, and end."""
-    print(f"--- the container's log ---\n{log}\n---")
+def fail(log: str, reason: str, whose: str = "the container's log") -> NoReturn:
+    """Show the log, or what else says it (`whose`), say the reason, and end."""
+    print(f"--- {whose} ---\n{log}\n---")
     stop("FAILED: " + reason)
 
 
@@ -142,6 +142,7 @@ def test(image: str, folder: Path) -> None:
         place = Path(temporary)
         options += mounts(subject.pod, subject.container, objects, place)
         options += image_volumes(about, subject.container)
+        options += passwd_options(image, about, subject, known, place)
         if subject.is_job:
             options += job_options(subject, folder.parent / "example", place)
         trial = Trial(image, subject, options, unknown, user)
@@ -155,7 +156,7 @@ def test_job(trial: Trial) -> None:
     """Let one pod do the whole job: it has to end with status 0."""
     said = trial.start()
     if said is not None:
-        fail(said, why_it_ended(NOT_STARTED, said, True, trial.unknown))
+        fail(said, why_it_did_not_start(said), "what Docker says")
     begin = time.monotonic()
     state = trial.state()
     while state["Running"] and time.monotonic() < begin + DEADLINE:
@@ -218,7 +219,7 @@ def test_service(trial: Trial) -> None:
         print("The readiness probe is grpc; here it is only seen whether something listens.")
     said = trial.start("--publish", f"127.0.0.1::{port}")
     if said is not None:
-        fail(said, why_it_ended(NOT_STARTED, said, False, trial.unknown))
+        fail(said, why_it_did_not_start(said), "what Docker says")
     found = wait_until_ready(trial, check, port, time_to_start(container))
     state = trial.state()
     if not state["Running"]:

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 Finding = tuple[str, str]  # what would not run, how to fix it
 DIRECTIVE = r"#\s*(syntax|escape|check)\s*="
 HERE_DOCUMENT = r"(?:^|\s)\d*<<(-?)([\"']?)(\w+)\2"
-VARIABLE = r"\$(?:(\w+)|\{(\w+)(?::?([-+])([^}]*))?\})"
+NAME = re.compile(r"\$(\w+)|\$\{(\w+)")
+OPERATOR = re.compile(r":?[-+?]|##?|%%?|//?")
+# A name that a registry can have an image by (distribution/reference).
+PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+REFERENCE = rf"(?:[\w.-]+(?::\d+)?/)?{PART}(?:/{PART})*(?::\w[\w.-]*)?(?:@[\w+.-]+:\w+)?"
+BUILD_INPUTS = "(openshift/README.md, What the build needs)"
 # What BuildKit sets by itself. With what the file sets, it is all that the workflow's build knows.
 PLATFORM = {
     "TARGETPLATFORM": "linux/amd64",
@@ -22,6 +27,8 @@ PLATFORM = {
     "BUILDPLATFORM": "linux/amd64",
     "BUILDOS": "linux",
     "BUILDARCH": "amd64",
+    "TARGETVARIANT": "",
+    "BUILDVARIANT": "",
 }
 # DockerHub's own hosts, by which an image may name it: known here to be warned of.
 DOCKERHUB_HOSTS = (
@@ -33,13 +40,164 @@ DOCKERHUB_HOSTS = (
 
 
 @dataclass
+class Scope:
+    """The variables that one place of a Dockerfile knows.
+
+    Before the first FROM, and in FROM, every other variable is empty. In a stage, only one that an
+    ARG without a value declares is: the image that the stage is made from may set the others."""
+
+    known: dict[str, str] = field(default_factory=dict)
+    declared: set[str] = field(default_factory=set)
+    is_global: bool = False
+
+    def is_empty(self, name: str) -> bool:
+        """Tell whether a variable without a value is empty here."""
+        return self.is_global or name in self.declared
+
+
+@dataclass
 class Stage:
     """A build stage: what it sets, and what it takes from other stages and images."""
 
     user: str = ""
     exposed: list[str] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
-    pulls: list[Finding] = field(default_factory=list)
+    wrong: list[Finding] = field(default_factory=list)
+    scope: Scope = field(default_factory=Scope)
+
+
+def shell_pattern(pattern: str, greedy: bool) -> str:
+    """Return a shell's pattern (* and ?) as a regular expression."""
+    anything = ".*" if greedy else ".*?"
+    signs = {"*": anything, "?": "."}
+    return "".join(signs.get(sign) or re.escape(sign) for sign in pattern)
+
+
+def without_end(value: str, pattern: str, longest: bool) -> str:
+    """Return a value without the end that fits a shell's pattern."""
+    places = range(len(value) + 1)
+    for place in places if longest else reversed(places):
+        if re.fullmatch(shell_pattern(pattern, True), value[place:], re.DOTALL):
+            return value[:place]
+    return value
+
+
+class Expansion:
+    """A word of a Dockerfile, read as BuildKit's shell lexer reads it.
+
+    `result` is the word without its quotes, its variables replaced; `missing` are the variables
+    that were empty for want of a value, `refused` those that may not be (`${NAME:?why}`)."""
+
+    def __init__(self, word: str, scope: Scope, escape: str = "\\") -> None:
+        """Read a whole word."""
+        self.word, self.scope, self.escape = word, scope, escape
+        self.place = 0
+        self.missing: list[str] = []
+        self.refused: list[str] = []
+        self.result = self.read_until("")
+
+    def next(self) -> str:
+        """Take the next sign off the word; "" at its end."""
+        sign = self.word[self.place : self.place + 1]
+        self.place += 1
+        return sign
+
+    def read_until(self, stops: str) -> str:
+        """Read up to one of these signs, and over it, or to the end."""
+        read = ""
+        while self.place < len(self.word):
+            sign = self.next()
+            if sign in stops:
+                break
+            read += self.after(sign)
+        return read
+
+    def after(self, sign: str) -> str:
+        """Return what a sign, and what belongs to it, stand for."""
+        if sign == self.escape:
+            return self.next()
+        if sign == "'":
+            return self.plain_until("'")
+        if sign == '"':
+            return self.quoted()
+        return self.variable() if sign == "$" else sign
+
+    def plain_until(self, stop: str) -> str:
+        """Return what stands before a sign, as it is, and go over that sign."""
+        text, _, _ = self.word[self.place :].partition(stop)
+        self.place += len(text) + 1
+        return text
+
+    def quoted(self) -> str:
+        """Read up to the closing double quote."""
+        read = ""
+        while self.place < len(self.word):
+            sign = self.next()
+            if sign == '"':
+                break
+            if sign == self.escape and self.word[self.place : self.place + 1] in ('"', "$", sign):
+                sign = self.next()
+            elif sign == "$":
+                sign = self.variable()
+            read += sign
+        return read
+
+    def variable(self) -> str:
+        """Read a variable, whose $ has been read."""
+        start = self.place - 1
+        found = NAME.match(self.word, start)
+        if not found:
+            return "$"
+        self.place = found.end()
+        name = found[1] or found[2]
+        operator = ""
+        if found[2]:
+            match = OPERATOR.match(self.word, self.place)
+            operator = match[0] if match else ""
+            self.place += len(operator)
+        pattern = self.read_until("/") if operator in ("/", "//") else ""
+        word = self.read_until("}") if found[2] else ""
+        value = self.scope.known.get(name)
+        if operator[-1:] in ("-", "+", "?") and operator:
+            return self.chosen(name, value, operator, word)
+        if value is not None:
+            return changed(value, operator, pattern, word)
+        if not self.scope.is_empty(name):
+            return self.word[start : self.place]
+        self.missing.append(name)
+        return ""
+
+    def chosen(self, name: str, value: str | None, operator: str, word: str) -> str:
+        """Return what `-`, `+` or `?` make of a value; with a colon, an empty one is none."""
+        is_there = value is not None and (value != "" or operator[0] != ":")
+        if operator.endswith("+"):
+            return word if is_there else ""
+        if is_there:
+            return value or ""
+        if operator.endswith("?"):
+            self.refused.append(name)
+            return ""
+        return word
+
+
+def changed(value: str, operator: str, pattern: str, word: str) -> str:
+    """Return a value without a beginning (#, ##) or an end (%, %%), or with a part replaced."""
+    if operator in ("#", "##"):
+        start = re.match(shell_pattern(word, operator == "##"), value, re.DOTALL)
+        return value[start.end() :] if start else value
+    if operator in ("%", "%%"):
+        return without_end(value, word, operator == "%%")
+    if operator in ("/", "//"):
+        times = 1 if operator == "/" else 0
+        return re.sub(shell_pattern(pattern, True), lambda _: word, value, count=times)
+    return value
+
+
+def split_words(text: str, escape: str = "\\") -> list[str]:
+    """Return the words of an instruction: a blank in quotes, or escaped, separates none."""
+    sign = re.escape(escape)
+    word = rf"(?:\"(?:{sign}.|[^\"])*\"|'[^']*'|{sign}.|\$\{{[^}}]*\}}|\S)+"
+    return re.findall(word, text, re.DOTALL)
 
 
 def directives_of(lines: list[str]) -> dict[str, str]:
@@ -95,24 +253,23 @@ def is_dockerhub(image: str) -> bool:
 class Reader:
     """Follows the instructions of a Dockerfile, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, escape: str = "\\") -> None:
         """Start before the first instruction."""
-        self.known = dict(PLATFORM)
+        self.escape = escape
+        self.top = Scope(dict(PLATFORM), is_global=True)
         self.stages: dict[str, Stage] = {}
-        self.stage = Stage()
+        self.stage = Stage(scope=self.top)
         self.name = ""
 
-    def value(self, word: str) -> str:
+    def expanded(self, word: str, scope: Scope | None = None) -> Expansion:
         """Return a word without quotes, its variables replaced as far as they are known."""
-        return re.sub(VARIABLE, self._replaced, word).replace('"', "").replace("'", "")
+        read = Expansion(word, scope or self.stage.scope, self.escape)
+        self.stage.wrong += [needs_argument("its build stops", name) for name in read.refused]
+        return read
 
-    def _replaced(self, match: re.Match[str]) -> str:
-        set_to = self.known.get(match[1] or match[2])
-        if match[3] == "-":
-            return set_to or match[4]
-        if match[3] == "+":
-            return match[4] if set_to else ""
-        return match[0] if set_to is None else set_to
+    def value(self, word: str) -> str:
+        """Return what a word of the stage stands for."""
+        return self.expanded(word).result
 
     def is_pulled_from_dockerhub(self, image: str) -> bool:
         """Tell whether an image, its name filled in, is none of the stages and DockerHub's."""
@@ -121,41 +278,73 @@ class Reader:
 
     def follow(self, instruction: str, rest: str) -> None:
         """Take one instruction into account."""
-        words = rest.split()
-        if instruction in ("ARG", "ENV"):
-            self.set_variables(instruction, words)
+        words = split_words(rest, self.escape)
+        if instruction == "ARG":
+            self.set_arguments(words)
+        elif instruction == "ENV":
+            self.set_variables(words, rest)
         elif instruction == "FROM":
-            self.begin_stage([word for word in words if not word.startswith("--")] or [""])
+            self.begin_stage(words)
         elif instruction == "COPY":
             self.take_from(r"--from=(\S+)", "COPY --from", rest)
         elif instruction == "RUN":
             self.take_from(r"--mount=(?:\S*,)?from=([^\s,]+)", "RUN --mount=from", rest)
+            self.stage.wrong += mounted_inputs(words) + refused_in_shell(self.stage.scope, rest)
         elif instruction == "USER" and words:
             self.stage.user = self.value(words[0])
         elif instruction == "EXPOSE":
             self.stage.exposed = self.stage.exposed + [self.value(word) for word in words]
 
-    def set_variables(self, instruction: str, words: list[str]) -> None:
-        """Follow ARG and ENV, the latter in its old form (`ENV KEY value`), too."""
-        if instruction == "ENV" and words and "=" not in words[0]:
-            self.known[words[0]] = self.value(" ".join(words[1:]))
-            return
+    def set_arguments(self, words: list[str]) -> None:
+        """Follow ARG: in a stage, one without a value has that of the ARG before the first FROM."""
+        scope = self.stage.scope
         for word in words:
             key, equals, given = word.partition("=")
+            scope.declared.add(key)
             if equals:
-                self.known[key] = self.value(given)
+                scope.known[key] = self.value(given)
+            elif key in self.top.known:
+                scope.known[key] = self.top.known[key]
+
+    def set_variables(self, words: list[str], rest: str) -> None:
+        """Follow ENV, in its old form (`ENV KEY value`), too."""
+        known = self.stage.scope.known
+        if words and "=" not in words[0]:
+            known[words[0]] = self.value(rest[len(words[0]) :].strip())
+            return
+        for word in words:
+            key, _, given = word.partition("=")
+            known[key] = self.value(given)
 
     def begin_stage(self, words: list[str]) -> None:
         """Follow FROM: a stage begins with what the one that it is made from has said."""
-        image = self.value(words[0])
-        has_name = len(words) > 2  # noqa: PLR2004 - IMAGE AS NAME
-        name = self.value(words[2]).lower() if has_name else str(len(self.stages))
+        said = [word for word in words if not word.startswith("--")] or [""]
+        read = self.expanded(said[0], self.top)
+        image = read.result
+        has_name = len(said) > 2  # noqa: PLR2004 - IMAGE AS NAME
+        name = said[2].lower() if has_name else str(len(self.stages))
         base = self.stages.get(image.lower(), Stage())
-        stage = Stage(base.user, base.exposed, [image.lower()])
-        if self.is_pulled_from_dockerhub(image):
-            stage.pulls.append((f"FROM {image} is pulled from DockerHub", other_registry(image)))
+        scope = Scope(dict(base.scope.known), set(base.scope.declared))
+        stage = Stage(base.user, base.exposed, [image.lower()], scope=scope)
+        is_nameable = image.lower() in self.stages or re.fullmatch(REFERENCE, image)
+        if read.missing and not is_nameable:
+            stage.wrong += [needs_argument(f"FROM {said[0]} names no image", read.missing[0])]
+        elif self.is_pulled_from_dockerhub(image):
+            stage.wrong.append((f"FROM {image} is pulled from DockerHub", other_registry(image)))
+        stage.wrong += [needs_argument("its build stops", missing) for missing in read.refused]
+        stage.wrong += self.platform_findings(words)
         self.stages[name] = stage
         self.stage, self.name = stage, name
+
+    def platform_findings(self, words: list[str]) -> list[Finding]:
+        """Return what FROM's --platform needs, and is not given."""
+        found: list[Finding] = []
+        for word in words:
+            if word.startswith("--platform="):
+                read = self.expanded(word.partition("=")[2], self.top)
+                if read.missing and not read.result:
+                    found.append(needs_argument(f"FROM {word} is empty", read.missing[0]))
+        return found
 
     def take_from(self, option: str, shown: str, rest: str) -> None:
         """Follow what an instruction takes from other stages and images."""
@@ -169,10 +358,10 @@ class Reader:
                 self.stage.needs.append(names[number])
             if self.is_pulled_from_dockerhub(image):
                 what = f"{shown}={found} is pulled from DockerHub"
-                self.stage.pulls.append((what, "take it from an image in another registry"))
+                self.stage.wrong.append((what, "take it from an image in another registry"))
 
-    def pulls(self) -> list[Finding]:
-        """Return what the build pulls from DockerHub, each once.
+    def wrong(self) -> list[Finding]:
+        """Return what the build pulls from DockerHub or is not given, each once.
 
         Only what the last stage, or the one named test, takes something from is built."""
         built: set[str] = set()
@@ -185,8 +374,43 @@ class Reader:
         found: list[Finding] = []
         for name, stage in [*self.stages.items()] or [("", self.stage)]:
             if name in built:
-                found += stage.pulls
+                found += stage.wrong
         return list(dict.fromkeys(found))
+
+
+def needs_argument(what: str, name: str) -> Finding:
+    """Return that something needs a build argument that has no value."""
+    fix = f"give ARG {name} a value, or put {name}=VALUE into the variable BUILD_ARGS"
+    return f"{what} without the build argument {name}", f"{fix} {BUILD_INPUTS}"
+
+
+def refused_in_shell(scope: Scope, command: str) -> list[Finding]:
+    """Return the build arguments without a value that a command of RUN stops without."""
+    stops = r"\$\{(\w+):?\?|^(?:test|\[) -n \"?\$\{?(\w+)\}?\"?(?= *\]? *(?:&&|;|$))"
+    names = [match[1] or match[2] for match in re.finditer(stops, command)]
+    left = [name for name in names if name in scope.declared and not scope.known.get(name)]
+    return [needs_argument("its build stops", name) for name in left]
+
+
+def mounted_inputs(words: list[str]) -> list[Finding]:
+    """Return the secrets and keys that the mounts of a RUN ask for."""
+    found: list[Finding] = []
+    for word in words:
+        if not word.startswith("--mount="):
+            continue
+        pairs = [pair.partition("=") for pair in word.partition("=")[2].split(",")]
+        given = {key.lower(): value.strip("\"'") for key, _, value in pairs}
+        target = given.get("target") or given.get("dst") or given.get("destination") or "secret"
+        if given.get("type") == "secret":
+            name = given.get("id") or target.rpartition("/")[2]
+            is_needed = given.get("required", "false").lower() in ("", "true", "1")
+            verb = "needs" if is_needed else "can use"
+            fix = f"put {name}=VALUE into the secret BUILD_SECRETS {BUILD_INPUTS}"
+            found.append((f"its build {verb} the secret {name}", fix))
+        elif given.get("type") == "ssh":
+            fix = "take a token instead, as a build secret: --mount=type=secret,id=NAME,env=NAME"
+            found.append(("its build needs an SSH key, which the workflow does not have", fix))
+    return found
 
 
 def other_registry(image: str) -> str:
@@ -235,7 +459,7 @@ def findings(text: str, port: str | None, anyuid: bool = False) -> list[Finding]
     with `anyuid` it is deployed with the service account of that name, as the image's own user.
     Each finding is (what, how to fix it); there are none where all is well."""
     directives, found = instructions(text)
-    reader = Reader()
+    reader = Reader(directives.get("escape", "\\"))
     for instruction, rest in found:
         reader.follow(instruction, rest)
     wrong: list[Finding] = []
@@ -243,7 +467,7 @@ def findings(text: str, port: str | None, anyuid: bool = False) -> list[Finding]
     if is_dockerhub(syntax):
         what = f"its syntax line is pulled from DockerHub ({syntax})"
         wrong.append((what, "leave the line out; the builder has a frontend of its own"))
-    wrong += reader.pulls()
+    wrong += reader.wrong()
     if not anyuid:
         wrong += user_finding(reader.stage.user)
     if port:

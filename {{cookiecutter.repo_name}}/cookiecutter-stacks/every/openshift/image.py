@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import json
 import os
 import re
@@ -25,6 +26,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import urllib.error
@@ -70,6 +72,21 @@ def run(*command: str, text: str = "", seconds: float | None = None, merged: boo
     except (OSError, subprocess.TimeoutExpired) as error:
         return Done(NOT_THERE, "", str(error))
     return Done(done.returncode, done.stdout, done.stderr or "")
+
+
+def written_by(*command: str) -> bytes | None:
+    """Run a command and return what it wrote, byte for byte; None where it failed."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    except OSError:
+        return None
+    return None if done.returncode else done.stdout
 
 
 # dsri.kustomize
@@ -314,7 +331,7 @@ SIGNS = {
     "denied": rf"{REFUSED}|PermissionError|AccessDenied|cannot (open|create|write)",
     "exec-format": r"exec format error",
     "user-name": (
-        r"getpw|get_passwd|no username set|uid not found"
+        r"getpw(?!nam)|get_passwd|no username set|uid not found"
         r"|user (exists )?for (uid|user id)|name for user id"
     ),
     "other-service": (
@@ -365,6 +382,104 @@ def listening_ports(text: str) -> list[Port]:
     return sorted(found)
 
 
+# dsri.start_rules
+
+@dataclass(frozen=True)
+class StartRule:
+    """Why a command cannot be started, and what to do.
+
+    `name` is the rule's, `sign` the words by which a message shows it."""
+
+    name: str
+    sign: str
+    what: str
+    fix: str
+
+
+# Where several fit, the first one counts.
+START_RULES = (
+    StartRule(
+        "exec-format",
+        r"exec format error",
+        "It was built for another processor, or it is a script whose first line is not #!/bin/sh "
+        "or the like (nothing may stand before it, not even a byte order mark).",
+        "docker build --platform linux/amd64; for a script, write #!/bin/sh as its first line.",
+    ),
+    StartRule(
+        "user",
+        r"unable to find (user|group)|no matching entries in (passwd|group) file",
+        "The image's USER is a name that its /etc/passwd or /etc/group does not have.",
+        "in the Dockerfile, write USER 1001:0 instead.",
+    ),
+    StartRule(
+        "mount",
+        r"error mounting|prepare subPath",
+        "A folder or file of the manifests cannot be mounted where it should be.",
+        "in openshift/, correct mountPath and subPath: a file is mounted on a file, a folder on a "
+        "folder.",
+    ),
+    StartRule(
+        "folder",
+        r"chdir|mkdir cwd|cannot mkdir|\bcwd\b[^\n]*(denied|no such|not a directory)",
+        "It cannot be started in its working folder.",
+        "in the Dockerfile, let WORKDIR name a folder, and open it: RUN chmod a+rx FOLDER.",
+    ),
+    StartRule(
+        "no-command",
+        r"no command specified",
+        "The image says no command.",
+        'in the Dockerfile, write CMD ["PROGRAM", "ARGUMENT"].',
+    ),
+    StartRule(
+        "one-word",
+        r'exec: "[^"\n/]\S* [^"\n]*": executable file not found',
+        "Its command and the arguments are written as one word, and no program has that name.",
+        'give each a word of its own: CMD ["PROGRAM", "ARGUMENT"] in the Dockerfile, or command in '
+        "openshift/.",
+    ),
+    StartRule(
+        "library",
+        r"error while loading shared libraries",
+        "A library that it needs is not in the image.",
+        "in the Dockerfile, install the package that has the file that is named above.",
+    ),
+    StartRule(
+        "interpreter",
+        r"(?m)^exec (container process[^\n]*?`?)?\S+: no such file"
+        r"|(env|sh): [^\n]*: no such file or directory[^\n]*|bad interpreter",
+        "What it starts is there, but not the program that reads it: a script has Windows line "
+        "ends, or its first line (#!) names a program that is not in the image; a program needs "
+        "another C library.",
+        "in the Dockerfile, RUN sed -i 's/\\r$//' SCRIPT, and in git a line `*.sh text eol=lf` in "
+        ".gitattributes; or install the program that its first line names.",
+    ),
+    StartRule(
+        "not-executable",
+        r"permission denied|is a directory",
+        "What it starts may not be executed by its user: it has no execute bit, it is a folder, or "
+        "it lies in a folder that only its owner may enter.",
+        "in the Dockerfile, COPY --chmod=755 SCRIPT /, or RUN chmod a+rx SCRIPT and each folder "
+        "above it.",
+    ),
+    StartRule(
+        "missing",
+        r"no such file|not found|not a directory",
+        "The command, or a file that it needs, is not in the image, or not in $PATH, or it has no "
+        "execute bit.",
+        "correct CMD or ENTRYPOINT in the Dockerfile (command in openshift/, where it is said "
+        "there); see that .dockerignore does not leave the file out; RUN chmod a+rx FILE.",
+    ),
+)
+
+
+def start_rule(message: str) -> StartRule | None:
+    """Return why a command cannot be started, as a runtime's message says; None where unknown."""
+    for rule in START_RULES:
+        if re.search(rule.sign, message, re.IGNORECASE):
+            return rule
+    return None
+
+
 # dsri.image.advice
 
 NEEDS_ROOT = (
@@ -372,6 +487,8 @@ NEEDS_ROOT = (
     "Fix: leave out what needs root (chown, su, gosu, a port below 1024), or deploy with the "
     "service account anyuid."
 )
+# Exit status of a shell for a command that may not be executed, or is not there.
+SHELL_COULD_NOT_START = (126, 127)
 # What to say of each rule of dsri.log_rules.
 ADVICE = {
     "no-space": (
@@ -397,9 +514,10 @@ ADVICE = {
         "It was built for another processor.\nFix: docker build --platform linux/amd64"
     ),
     "user-name": (
-        "It asks for the name of its user; a random one has none.\n"
-        "Fix, in the Dockerfile: ENV USER=app LOGNAME=app HOME=/tmp, where that is enough for what "
-        "asks (the log says who)."
+        "It asks for the name of its user, which has none: the cluster adds a line for it to the "
+        "image's /etc/passwd, unless that is missing, empty, or written by more than its owner.\n"
+        "Fix, in the Dockerfile: RUN chmod 644 /etc/passwd, or, where there is no such file, COPY "
+        "one with the line root:x:0:0:root:/root:/sbin/nologin"
     ),
     "other-service": (
         "It needs another service, such as a database, at its start, which is not there where the "
@@ -415,6 +533,26 @@ ADVICE = {
 def rule(log: str) -> str:
     """Return the rule that a log says was broken, and the fix; "" where it says none."""
     return ADVICE[broken_rule(log)]
+
+
+def why_it_did_not_start(message: str) -> str:
+    """Return why a container's command could not be started, from Docker's message, and the fix."""
+    found = start_rule(message)
+    if found:
+        return f"{found.what}\nFix: {found.fix}"
+    return "Docker cannot start it, and says above why."
+
+
+def why_its_command_did_not_start(state: Object, log: str) -> str:
+    """Return the same where the runtime, or a shell, wrote it into the log; "" where none did."""
+    last_lines = log.strip().splitlines()[-2:]
+    is_runtime_s = any(re.match(r"exec \S+: ", line) for line in last_lines)
+    if not is_runtime_s and state.get("ExitCode") not in SHELL_COULD_NOT_START:
+        return ""
+    for line in reversed(last_lines):
+        if start_rule(line):
+            return why_it_did_not_start(line)
+    return ""
 
 
 def listening(name: str) -> list[Port]:
@@ -446,7 +584,7 @@ def why_it_ended(state: Object, log: str, is_job: bool, unknown: list[str]) -> s
             "It was ended for using more memory than its limit.\n"
             f"Fix: raise resources.limits.memory in openshift/{file}."
         )
-    found = rule(log)
+    found = why_its_command_did_not_start(state, log) or rule(log)
     if found:
         return found
     then = "on the cluster it would be started again and again"
@@ -662,6 +800,85 @@ def job_options(subject: Subject, examples: Path, folder: Path) -> list[str]:
     return options
 
 
+# dsri.image.passwd
+
+OTHERS_WRITE = 0o022  # group or others may write the file: CRI-O leaves it as it is then
+
+
+def user_id(subject: Subject, about: Object) -> str:
+    """Return the number of the container's user; "" where the image's user has a name.
+
+    `about` is what `docker image inspect` says of the image."""
+    user = ANY_UID
+    if has_own_user(subject.pod):
+        user = about["Config"].get("User") or "0"
+    number = user.partition(":")[0]
+    return number if number.isdigit() else ""
+
+
+def home_of(about: Object, known: dict[str, str]) -> str:
+    """Return the folder that the line names: HOME of the container or of its image, else /."""
+    if known.get("HOME"):
+        return known["HOME"]
+    for setting in about["Config"].get("Env") or []:
+        name, _, value = setting.partition("=")
+        if name == "HOME" and value:
+            return str(value)
+    return "/"
+
+
+def passwd_of(image: str) -> tuple[bytes, int]:
+    """Return (what the image's /etc/passwd holds, its mode); nothing where there is none."""
+    created = run("docker", "create", image, "never-started")
+    name = created.output.strip()
+    if created.status:
+        return b"", 0
+    archive = written_by("docker", "cp", "--follow-link", f"{name}:/etc/passwd", "-")
+    run("docker", "rm", "--volumes", name)
+    if archive is None:
+        return b"", 0
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        entry = files.next()
+        held = files.extractfile(entry) if entry else None
+        return (held.read(), entry.mode) if entry and held else (b"", 0)
+
+
+def is_covered(container: Object) -> bool:
+    """Tell whether the manifest mounts something in the place of the image's /etc/passwd."""
+    mounted = {mount["mountPath"].rstrip("/") for mount in container.get("volumeMounts", [])}
+    return bool(mounted & {"/etc", "/etc/passwd"})
+
+
+def with_line(held: bytes, mode: int, user: str, home: str) -> bytes | None:
+    """Return what /etc/passwd holds with a line for the user; None where CRI-O adds none.
+
+    It adds none to a file that is not there, is empty, knows the user, or may be written by its
+    group or by others."""
+    is_known = re.search(rb"(?m)^[^:\n]*:[^:\n]*:%s:" % user.encode(), held)
+    if not held or is_known or mode & OTHERS_WRITE:
+        return None
+    return held + f"{user}:x:{user}:0:{user} user:{home}:/sbin/nologin\n".encode()
+
+
+def passwd_options(
+    image: str, about: Object, subject: Subject, known: dict[str, str], folder: Path
+) -> list[str]:
+    """Return the options that give the container's user its line; the file is made in `folder`.
+
+    `known` are the container's environment variables."""
+    user = user_id(subject, about)
+    if not user or is_covered(subject.container):
+        return []
+    held, mode = passwd_of(image)
+    changed = with_line(held, mode, user, home_of(about, known))
+    if changed is None:
+        return []
+    file = folder / "passwd"
+    file.write_bytes(changed)
+    file.chmod(mode)
+    return ["--volume", f"{file}:/etc/passwd:ro"]
+
+
 # dsri.image.probe
 
 FIRST_ERROR = 400  # status of HTTP
@@ -745,7 +962,6 @@ def probe(name: str, port: int, check: Object) -> str | None:
 
 DEADLINE = 120  # seconds, where the manifest's startup probe does not say
 PATIENCE = 20  # seconds in which a path may answer with a client's error, as the start goes on
-NOT_STARTED = {"Running": False, "ExitCode": "125 of Docker"}
 
 
 @dataclass
@@ -791,9 +1007,9 @@ class Trial:
         return int(number) if number.isdigit() else None
 
 
-def fail(log: str, reason: str) -> NoReturn:
-    """Show the log, say the reason, and end."""
-    print(f"--- the container's log ---\n{log}\n---")
+def fail(log: str, reason: str, whose: str = "the container's log") -> NoReturn:
+    """Show the log, or what else says it (`whose`), say the reason, and end."""
+    print(f"--- {whose} ---\n{log}\n---")
     stop("FAILED: " + reason)
 
 
@@ -852,6 +1068,7 @@ def test(image: str, folder: Path) -> None:
         place = Path(temporary)
         options += mounts(subject.pod, subject.container, objects, place)
         options += image_volumes(about, subject.container)
+        options += passwd_options(image, about, subject, known, place)
         if subject.is_job:
             options += job_options(subject, folder.parent / "example", place)
         trial = Trial(image, subject, options, unknown, user)
@@ -865,7 +1082,7 @@ def test_job(trial: Trial) -> None:
     """Let one pod do the whole job: it has to end with status 0."""
     said = trial.start()
     if said is not None:
-        fail(said, why_it_ended(NOT_STARTED, said, True, trial.unknown))
+        fail(said, why_it_did_not_start(said), "what Docker says")
     begin = time.monotonic()
     state = trial.state()
     while state["Running"] and time.monotonic() < begin + DEADLINE:
@@ -928,7 +1145,7 @@ def test_service(trial: Trial) -> None:
         print("The readiness probe is grpc; here it is only seen whether something listens.")
     said = trial.start("--publish", f"127.0.0.1::{port}")
     if said is not None:
-        fail(said, why_it_ended(NOT_STARTED, said, False, trial.unknown))
+        fail(said, why_it_did_not_start(said), "what Docker says")
     found = wait_until_ready(trial, check, port, time_to_start(container))
     state = trial.state()
     if not state["Running"]:
