@@ -12,7 +12,8 @@ if os.path.dirname(__file__) in sys.path:
     sys.path.remove(os.path.dirname(__file__))
 import json  # noqa: E402 - only now it is Python's own
 import re  # noqa: E402 - the same
-from typing import Any, Callable, Iterable, NamedTuple, NoReturn  # noqa: E402 - the same
+from collections.abc import Iterable  # noqa: E402 - the same
+from typing import Any, Callable, NamedTuple, NoReturn  # noqa: E402 - the same
 
 CONTEXT: "dict[str, Any]" = json.loads(r"""{{ cookiecutter | tojson }}""")
 STACKS: "dict[str, dict[str, Any]]" = CONTEXT.get("_stacks", {})
@@ -345,7 +346,7 @@ def remotes() -> "list[Remote]":
     An address counts as it is written and as url.*.insteadOf changes it: either may be a
     shorthand or a mirror.
     """
-    addresses: "dict[str, dict[str, list[str]]]" = {}
+    addresses: dict[str, dict[str, list[str]]] = {}
     pattern = r"^remote\..*\.(url|pushurl)$"
     for entry in git("config", "-z", "--get-regexp", pattern).split("\0"):
         key, _, address = entry.partition("\n")
@@ -430,8 +431,8 @@ def check_repository(answers: "dict[str, str]", wrong: "dict[str, str]") -> "dic
     facts = git("rev-parse", *words).splitlines()
     if "true" in facts[:2]:
         stop(
-            f"{os.getcwd()} is a git repository without files of its own (a bare one, or the inside "
-            "of .git); nothing was written.\nGenerate into a clone of it (git clone)."
+            f"{os.getcwd()} is a git repository without files of its own (a bare one, or the "
+            "inside of .git); nothing was written.\nGenerate into a clone of it (git clone)."
         )
     top = facts[2] if len(facts) == len(words) else ""
     if not top:  # no git, or one that does not trust this folder

@@ -95,7 +95,14 @@ def test_one_named_dockerfile_is_looked_at_too_and_under_anyuid_keeps_its_user(m
 
 
 def test_the_added_files_are_added_to_git_by_name(mine):
-    run("git", "remote", "add", "origin", "https://github.com/MaastrichtU-IDS/Kg_Demo.v1.git", cwd=mine)
+    run(
+        "git",
+        "remote",
+        "add",
+        "origin",
+        "https://github.com/MaastrichtU-IDS/Kg_Demo.v1.git",
+        cwd=mine,
+    )
     text = bake(mine.parent, "-f", "-s", stack="own-dockerfile").text
     assert (
         "git add -f -- .github" in text

@@ -247,8 +247,8 @@ def test_a_public_repository_signs_the_digest_that_was_published(repository):
 
 
 # The image and its tests do not build without the argument and the secrets. The canary is printed.
-NEEDS_INPUTS = f"""ARG FROM_HERE
-FROM ${{FROM_HERE}} AS base
+NEEDS_INPUTS = """ARG FROM_HERE
+FROM ${FROM_HERE} AS base
 ARG GREETING
 RUN --mount=type=secret,id=CANARY,required=true cat /run/secrets/CANARY && test -s /run/secrets/CANARY
 RUN --mount=type=secret,id=OTHER,required=true test "$(cat /run/secrets/OTHER)" = 'a=b c'
@@ -284,7 +284,10 @@ def test_what_the_build_needs_gets_into_every_build_and_a_secret_nowhere_else(re
     asked = ("docker", "buildx", "imagetools", "inspect", made.image + ":latest", "--format")
     provenance = run(*asked, "{{json .Provenance}}").stdout
     assert "good day" in provenance, "build arguments are recorded"
-    said = [provenance, *(run(*asked, f"{{{{json .{part}}}}}").stdout for part in ("SBOM", "Image"))]
+    said = [
+        provenance,
+        *(run(*asked, f"{{{{json .{part}}}}}").stdout for part in ("SBOM", "Image")),
+    ]
     said.append(run("docker", "history", "--no-trunc", made.image + ":latest").stdout)
     assert all(said)
     assert canary not in "".join(said)
@@ -390,6 +393,6 @@ def test_every_action_has_its_stand_in():
         description = stand_in(step["uses"]).joinpath(*inside, "action.yml")
         known = yaml.safe_load(description.read_text(encoding="utf-8")).get("inputs", {})
         given = set(step.get("with", {}))
-        assert given - {"persist-credentials", "fetch-depth", "lfs", "submodules", "token"} <= set(known), (
-            step["uses"]
-        )
+        assert given - {"persist-credentials", "fetch-depth", "lfs", "submodules", "token"} <= set(
+            known
+        ), step["uses"]
