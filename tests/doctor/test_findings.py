@@ -63,8 +63,9 @@ def test_every_entry_of_the_catalogue_is_used_and_each_that_is_used_is_there():
     source = "".join(file.read_text(encoding="utf-8") for file in files)
     literals = set(re.findall(r'"([a-z0-9-]+(?:/[a-z0-9-]+)?)"', source))
     prefixes = set(re.findall(r'f"([a-z-]+/)\{', source))
+    ends = tuple(re.findall(r'f"\{\w+\}(/[a-z-]+)"', source))
     for key in catalogue.ENTRIES:
-        made = any(key.startswith(prefix) for prefix in prefixes)
+        made = any(key.startswith(prefix) for prefix in prefixes) or key.endswith(ends)
         assert key in literals or made or key in catalogue.COULD_NOT_LOOK, key
     added = set(re.findall(r'case\.add\(\s*"([a-z0-9/-]+)"', source))
     assert added <= set(catalogue.ENTRIES)
