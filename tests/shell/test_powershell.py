@@ -6,7 +6,7 @@ import re
 import shlex
 
 import pytest
-from conftest import STAGED, TEMPLATE, bake, later, long, need
+from conftest import STAGED, TEMPLATE, bake, later, long, need, run
 from placing.project import Project
 from placing.repository import Repository
 from placing.shell import Shell
@@ -22,9 +22,11 @@ def printed(made, posix, monkeypatch, was_empty=True, added=()):
     monkeypatch.chdir(made.path)
     monkeypatch.setenv("PWD", str(made.path.parent))
     answers = json.loads((made.path.parent / ".r" / f"{TEMPLATE.name}.json").read_text("utf-8"))
-    templates = environment(Project(answers["cookiecutter"]), folder=str(STAGED))
+    project = Project(answers["cookiecutter"])
+    templates = environment(project, folder=str(STAGED))
     shell = Shell(is_posix=posix)
-    text = printed_steps(templates, shell, Repository(was_empty, frozenset(), {}), list(added))
+    repository = Repository(was_empty, frozenset(), {})
+    text = printed_steps(project, templates, shell, repository, list(added))
     return "\n".join(
         shell.wrapped(line)[4:] for line in text.splitlines() if line.startswith("    ")
     )
@@ -116,7 +118,7 @@ def test_powershells_words_are_the_posix_words(tmp_path, monkeypatch, account, s
 
 def test_powershell_takes_the_steps_for_a_repository_that_was_there(tmp_path, monkeypatch):
     made = bake(tmp_path)
-    (made / ".git").mkdir()
+    assert run("git", "init", "-q", "-b", "main", cwd=made.path).returncode == 0
     added = [
         ".dockerignore",
         "it's/a b.c",
