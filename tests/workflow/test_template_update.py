@@ -145,7 +145,7 @@ def test_a_change_is_one_pull_request_which_later_ones_refresh_until_it_is_someb
         "main",
         False,
     ) and pull["title"].startswith("Update from the template to ")
-    assert "- `Change Dockerfile`" in pull["body"] and pull["body"].index(
+    assert "- `Change Dockerfile.j2`" in pull["body"] and pull["body"].index(
         "## What changed in the template"
     ) < pull["body"].index("## Merged\n\n- `Dockerfile`")
     assert (
@@ -153,7 +153,7 @@ def test_a_change_is_one_pull_request_which_later_ones_refresh_until_it_is_someb
         and "Pull request: https://github.com/octocat/kg/pull/7" in log
     )
 
-    hosted.release("web/openshift/route.yaml", "termination: edge", "termination: reencrypt")
+    hosted.release("web/openshift/route.yaml.j2", "termination: edge", "termination: reencrypt")
     hosted.edit(
         hosted.path, "openshift/route.yaml", "termination: edge", "termination: passthrough"
     )
@@ -177,7 +177,7 @@ def test_a_change_is_one_pull_request_which_later_ones_refresh_until_it_is_someb
     run("git", "clone", "-q", "-b", "template-update", str(hosted.remote), str(theirs))
     mine = committed(theirs, "Settle")
     run("git", "push", "-q", "origin", "HEAD", cwd=theirs)
-    hosted.release("web/openshift/service.yaml", "kind: Service", "kind: Service # new")
+    hosted.release("web/openshift/service.yaml.j2", "kind: Service", "kind: Service # new")
     status, log = hosted.run()
     assert (
         status == 0
@@ -187,7 +187,7 @@ def test_a_change_is_one_pull_request_which_later_ones_refresh_until_it_is_someb
 
 
 def test_a_conflict_is_a_draft_that_shows_it_where_drafts_are_had(hosted):
-    hosted.release("web/openshift/route.yaml", "termination: edge", "termination: reencrypt")
+    hosted.release("web/openshift/route.yaml.j2", "termination: edge", "termination: reencrypt")
     hosted.edit(
         hosted.path, "openshift/route.yaml", "termination: edge", "termination: passthrough"
     )
