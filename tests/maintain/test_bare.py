@@ -16,7 +16,7 @@ SELECTION = [
     "tests/bake/test_existing.py::test_a_full_disk_loses_nothing",
     "tests/bake/test_existing.py::test_skipping_alone_is_refused_and_changes_nothing",
     "tests/cluster",
-    "tests/doctor/test_look.py",
+    "tests/doctor/test_asking.py",
     "tests/image",
     "tests/maintain/test_kind.py",
     "tests/maintain/test_release.py::test_without_a_token_nothing_is_pushed_and_that_is_said",
