@@ -168,19 +168,23 @@ def test_the_newest_image_comes_with_the_command_for_it(trials):
 def test_every_row_of_the_table_was_seen(trials):
     if not {"push", *[case for case, _ in CASES]} <= trials.asked:
         pytest.skip("needs all the tests of this file")
-    assert trials.found == set(range(len(trials.rows)))
+    # Only a router says that an answer took too long, and a cluster for tests has none.
+    routers = {number for number, row_ in enumerate(trials.rows) if "The router waits" in row_[2]}
+    assert len(routers) == 1
+    assert trials.found == set(range(len(trials.rows))) - routers
 
 
 def test_every_command_beside_the_table_runs(trials):
     trials.ready("control")
     assert len(commands(trials.made)) >= 6
+    ours, control = trials.made.path.name, trials.name("control")
+    route = (trials.made / "openshift/route.yaml").read_text(encoding="utf-8")
+    applied = oc(PROJECT, "apply", "-f", "-", input=route.replace(ours, control))
+    assert applied.returncode == 0, applied.stderr
     trials.paste(
-        trials.made,
-        *[
-            [command.replace(trials.made.path.name, trials.name("control"))]
-            for command in commands(trials.made)
-        ],
+        trials.made, *[[command.replace(ours, control)] for command in commands(trials.made)]
     )
+    assert oc(PROJECT, "delete", "route", control).returncode == 0
 
 
 @pytest.mark.parametrize("account", ["default", "anyuid"])
